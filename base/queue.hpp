@@ -1,0 +1,53 @@
+#pragma once
+// Work is issued on a queue: a stream on a GPU, immediate on the host. Every kernel announces itself with a label, which
+// is what profilers, the watchdog ("who stood where") and the polling of outstanding communication hang on.
+
+#include <functional>
+
+#include "base/tensor.hpp"
+
+namespace tenfold {
+
+class Queue {
+ public:
+  explicit Queue(DeviceKind device = DeviceKind::host) : device_(device) {}
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  DeviceKind device() const { return device_; }
+
+  /// Called with the label of every kernel as it starts (begin = true) and ends (false); labels are string literals.
+  using Observer = std::function<void(const char* label, bool begin)>;
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+  /// Bytes from host memory to a tensor and back; returns when the destination may be read by the host.
+  void copy_in(const void* host, const Tensor& destination);
+  void copy_out(const Tensor& source, void* host);
+  /// One tensor to another of the same type and size.
+  void copy(const Tensor& source, const Tensor& destination);
+  /// All bytes zero.
+  void clear(const Tensor& tensor);
+
+  /// Marks a kernel or region: Region region(queue, "tenfold::gelu::forward");
+  class Region {
+   public:
+    Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
+      if (queue_.observer_) queue_.observer_(label_, true);
+    }
+    ~Region() {
+      if (queue_.observer_) queue_.observer_(label_, false);
+    }
+    Region(const Region&) = delete;
+    Region& operator=(const Region&) = delete;
+
+   private:
+    Queue& queue_;
+    const char* label_;
+  };
+
+ private:
+  Observer observer_;
+  DeviceKind device_;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,163 @@
+#include "io/corpus.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/check.hpp"
+#include "io/schema.hpp"
+
+namespace tenfold {
+
+namespace {
+
+/// Occurrences that one look at the file brings: a chunk of 64 KiB of begins.
+constexpr std::int64_t rare_block = 8192;
+
+hdf5::File open_corpus(const std::string& path) {
+  hdf5::File file = hdf5::File::open(path);
+  expect_schema(file, "corpus", corpus_schema);
+  return file;
+}
+
+std::int64_t extent(const hdf5::Dataset& dataset) {
+  return static_cast<std::int64_t>(dataset.extents().at(0));
+}
+
+template <class T>
+std::vector<T> read_some(const hdf5::Dataset& dataset, std::int64_t begin, std::int64_t end) {
+  std::vector<T> values(static_cast<std::size_t>(end - begin));
+  dataset.read(std::span<T>(values), static_cast<hsize_t>(begin));
+  return values;
+}
+
+/// A reading of [begin, begin + count) of `extent` elements.
+void expect_range(std::int64_t begin, std::size_t count, std::int64_t extent) {
+  TENFOLD_VERIFY(begin >= 0 && begin + static_cast<std::int64_t>(count) <= extent, "elements ", begin, " to ",
+                 begin + static_cast<std::int64_t>(count), " of ", extent);
+}
+
+}  // namespace
+
+const char* name_of(Split split) {
+  return split == Split::train ? "train" : "validation";
+}
+
+Corpus::Corpus(const std::string& path)
+    : path_(path),
+      file_(open_corpus(path)),
+      vocabulary_size_(static_cast<int>(file_.integer_attribute("vocabulary_size"))),
+      digest_(file_.text_attribute("digest")),
+      train_(open_part(Split::train)),
+      validation_(open_part(Split::validation)) {}
+
+Corpus::Part Corpus::open_part(Split split) const {
+  const hdf5::Group group = file_.open_group(name_of(split));
+  Part part{.token_data = group.dataset("tokens"),
+            .sentence_data = group.dataset("sentence_offsets"),
+            .document_data = group.dataset("document_offsets"),
+            .rare_key = group.dataset("rare/key"),
+            .rare_begin = group.dataset("rare/begin"),
+            .rare_end = group.dataset("rare/end"),
+            .tokens = 0,
+            .sentences = 0,
+            .documents = 0,
+            .occurrences = 0,
+            .block_begins = {}};
+  part.tokens = extent(part.token_data);
+  part.sentences = extent(part.sentence_data) - 1;
+  part.documents = extent(part.document_data) - 1;
+  part.occurrences = extent(part.rare_begin);
+  TENFOLD_VERIFY(part.sentences >= 0 && part.documents >= 0 && extent(part.rare_key) == part.occurrences &&
+                     extent(part.rare_end) == part.occurrences,
+                 path_, ": data sets of /", name_of(split), " do not fit each other");
+  part.block_begins.assign(static_cast<std::size_t>((part.occurrences + rare_block - 1) / rare_block), -1);
+  return part;
+}
+
+void Corpus::read_tokens(Split split, std::int64_t begin, std::span<std::int32_t> values) const {
+  expect_range(begin, values.size(), tokens(split));
+  part(split).token_data.read(values, static_cast<hsize_t>(begin));
+}
+
+void Corpus::read_sentence_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const {
+  expect_range(begin, values.size(), sentences(split) + 1);
+  part(split).sentence_data.read(values, static_cast<hsize_t>(begin));
+}
+
+void Corpus::read_document_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const {
+  expect_range(begin, values.size(), documents(split) + 1);
+  part(split).document_data.read(values, static_cast<hsize_t>(begin));
+}
+
+std::int64_t Corpus::block_begin(const Part& part, std::int64_t block) const {
+  std::int64_t& begin = part.block_begins[static_cast<std::size_t>(block)];
+  if (begin < 0) part.rare_begin.read(std::span(&begin, 1), static_cast<hsize_t>(block * rare_block));
+  return begin;
+}
+
+std::vector<RareOccurrence> Corpus::rare_occurrences(Split split, std::int64_t begin, std::int64_t end) const {
+  const Part& part = this->part(split);
+  // The last block that begins before `begin` (or the first) is where the search starts.
+  std::int64_t block = 0;
+  for (std::int64_t past = static_cast<std::int64_t>(part.block_begins.size()); past - block > 1;) {
+    const std::int64_t middle = block + (past - block) / 2;
+    (block_begin(part, middle) < begin ? block : past) = middle;
+  }
+  std::vector<RareOccurrence> found;
+  for (std::int64_t at = block * rare_block; at < part.occurrences; at += rare_block) {
+    const std::int64_t stop = std::min(at + rare_block, part.occurrences);
+    const auto begins = read_some<std::int64_t>(part.rare_begin, at, stop);
+    const std::int64_t first = at + (std::ranges::lower_bound(begins, begin) - begins.begin());
+    const std::int64_t last = at + (std::ranges::lower_bound(begins, end) - begins.begin());
+    if (first < last) {
+      const auto keys = read_some<std::int32_t>(part.rare_key, first, last);
+      const auto ends = read_some<std::int64_t>(part.rare_end, first, last);
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (ends[i] <= end) found.push_back({keys[i], begins[static_cast<std::size_t>(first - at) + i], ends[i]});
+      }
+    }
+    if (last < stop) break;
+  }
+  return found;
+}
+
+std::vector<RareWord> Corpus::rare_words() const {
+  const auto bytes = file_.dataset("rare/word").read_all<std::uint8_t>();
+  const auto counts = file_.dataset("rare/count").read_all<std::int64_t>();
+  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  std::vector<RareWord> words;
+  for (const std::int64_t count : counts) {
+    RareWord word{.text = "", .count = count};
+    TENFOLD_VERIFY(std::getline(lines, word.text), path_, ": /rare/word has fewer lines than /rare/count");
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+std::string Corpus::tokenizer_model() const {
+  const auto bytes = file_.dataset("tokenizer").read_all<std::uint8_t>();
+  return {bytes.begin(), bytes.end()};
+}
+
+nlohmann::json Corpus::describe() const {
+  nlohmann::json splits;
+  for (const Split split : {Split::train, Split::validation}) {
+    splits[name_of(split)] = {{"tokens", tokens(split)},
+                              {"sentences", sentences(split)},
+                              {"documents", documents(split)},
+                              {"rare_occurrences", rare_occurrences(split)}};
+  }
+  return {{"schema", file_.integer_attribute("schema")},
+          {"vocabulary_size", vocabulary_size_},
+          {"digest", digest_},
+          {"splits", splits},
+          {"words", extent(file_.dataset("words/count"))},
+          {"running_words", file_.integer_attribute("running_words")},
+          {"rare_words", extent(file_.dataset("rare/count"))},
+          {"rare_minimum", file_.integer_attribute("rare_minimum")},
+          {"rare_maximum", file_.integer_attribute("rare_maximum")},
+          {"provenance", nlohmann::json::parse(file_.read_text("provenance"))}};
+}
+
+}  // namespace tenfold

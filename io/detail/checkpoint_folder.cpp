@@ -1,0 +1,82 @@
+#include "io/detail/checkpoint_folder.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "base/check.hpp"
+#include "io/detail/collective.hpp"
+
+namespace tenfold::detail {
+namespace {
+
+constexpr std::string_view prefix = "step-";
+constexpr std::string_view suffix = ".h5";
+
+std::optional<std::int64_t> step_of(std::string_view name) {
+  if (!name.starts_with(prefix) || !name.ends_with(suffix) || name.size() <= prefix.size() + suffix.size()) return {};
+  const std::string_view digits = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  std::int64_t step = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return {};
+  return step;
+}
+
+std::vector<std::int64_t> steps_in(const std::string& folder) {
+  std::vector<std::int64_t> steps;
+  if (!std::filesystem::exists(folder)) return steps;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
+  }
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
+}  // namespace
+
+std::string checkpoint_path(const std::string& folder, std::int64_t step) {
+  char name[40];
+  TENFOLD_VERIFY(std::snprintf(name, sizeof name, "/step-%08lld.h5", static_cast<long long>(step)) > 0, "step ", step);
+  return folder + name;
+}
+
+std::vector<std::string> newest_first(const std::string& folder, MPI_Comm communicator) {
+  std::vector<std::int64_t> steps;
+  agree_on_root(communicator, [&] { steps = steps_in(folder); });
+  auto count = static_cast<int>(steps.size());
+  check_mpi(MPI_Bcast(&count, 1, MPI_INT, 0, communicator), "MPI_Bcast");
+  steps.resize(static_cast<std::size_t>(count));
+  check_mpi(MPI_Bcast(steps.data(), count, MPI_INT64_T, 0, communicator), "MPI_Bcast");
+  std::vector<std::string> paths;
+  for (const std::int64_t step : steps) paths.push_back(checkpoint_path(folder, step));
+  return paths;
+}
+
+hdf5::Extents extents_of(const Shape& shape) {
+  hdf5::Extents extents;
+  for (int i = 0; i < shape.rank(); ++i) extents.push_back(static_cast<hsize_t>(shape[i]));
+  return extents;
+}
+
+Shape shape_of(const hdf5::Extents& extents) {
+  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(extents[i]); };
+  switch (extents.size()) {
+    case 0:
+      return {};
+    case 1:
+      return {at(0)};
+    case 2:
+      return {at(0), at(1)};
+    case 3:
+      return {at(0), at(1), at(2)};
+    case 4:
+      return {at(0), at(1), at(2), at(3)};
+    default:
+      throw Error(text("a tensor has at most four dimensions, got ", extents.size()));
+  }
+}
+
+}  // namespace tenfold::detail

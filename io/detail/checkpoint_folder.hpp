@@ -1,0 +1,30 @@
+#pragma once
+// Names and order of the files in a checkpoint folder.
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/tensor.hpp"
+#include "io/hdf5.hpp"
+
+namespace tenfold::detail {
+
+/// Newest schema version of a checkpoint's content that this code writes and reads.
+constexpr std::uint32_t checkpoint_schema = 1;
+
+/// What a file bears until it is complete.
+constexpr const char* unfinished = ".part";
+
+/// "FOLDER/step-00001000.h5"
+std::string checkpoint_path(const std::string& folder, std::int64_t step);
+
+/// Collective. Paths of the checkpoints in a folder as rank 0 sees it, highest step first; none if there is no folder.
+std::vector<std::string> newest_first(const std::string& folder, MPI_Comm communicator);
+
+hdf5::Extents extents_of(const Shape& shape);
+Shape shape_of(const hdf5::Extents& extents);
+
+}  // namespace tenfold::detail

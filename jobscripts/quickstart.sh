@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks, in about ten minutes on 2 cores.
+#   jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
+# Installs what is missing, builds, fetches and prepares a corpus of novels and a dictionary, trains a small TUPE encoder.
+# What is already done is not done again, so it may be interrupted and started anew.
+set -euo pipefail
+
+[ $# -le 1 ] || { echo "usage: $0 [RUN_FOLDER]" >&2; exit 2; }
+run=$(realpath -m "${1:-runs/quickstart}")
+cd "$(dirname "$0")/.."
+source jobscripts/machines/debian-workstation/profile.sh
+
+ranks=2
+steps=300
+tenfold=build/release/tenfold
+corpus=corpora/demo/demo.h5
+stage="start"
+trap 'echo "quickstart: failed at: $stage" >&2' ERR
+begin() {
+  stage=$1
+  echo
+  echo "== $stage (${SECONDS} s)"
+}
+
+begin "set-up"
+jobscripts/setup.sh
+
+begin "build"
+cmake --preset release >/dev/null
+cmake --build --preset release
+
+begin "corpus"
+inputs/corpora/demo.sh corpora/demo
+if [ ! -e "$corpus" ]; then
+  launch "$ranks" "$tenfold" prepare --corpus.text=corpora/demo/demo.txt --corpus.file="$corpus" \
+    --tokenizer.vocabulary_size=8192 --tokenizer.lowercase=true
+fi
+"$tenfold" inspect "$corpus"
+
+begin "training on $ranks ranks"
+train=(pretrain inputs/sizes/tiny.ini inputs/methods/tupe-r.ini --run.folder="$run" --data.corpus="$corpus"
+  --run.steps="$steps" --optimizer.warmup_steps=30 --validation.every=50 --checkpoint.every=100 --run.resume=auto)
+launch "$ranks" "$tenfold" "${train[@]}"
+
+begin "plot and checkpoint"
+/usr/bin/python3 validation/plot_trace.py "$run/trace.h5" "$run/trace.png"
+checkpoint=$(find "$run/checkpoints" -name 'step-*.h5' | sort | tail -n 1)
+"$tenfold" inspect "$checkpoint"
+
+cat <<SUMMARY
+
+== done in $SECONDS s
+Plot        $run/trace.png
+Trace       $run/trace.h5
+Checkpoint  $checkpoint
+Corpus      $corpus
+Next        stop with Ctrl-C? Send SIGUSR1 to mpirun instead: it saves and exits with 75. The same command goes on from there,
+            on any number of ranks, and with more steps if --run.steps is raised:
+  source jobscripts/machines/debian-workstation/profile.sh
+  launch $ranks $tenfold ${train[*]/--run.steps=$steps/--run.steps=2000}
+All keys    $tenfold pretrain --help
+On Slurm    sbatch jobscripts/slurm/pretrain.sh CONFIG.ini ... --run.folder=FOLDER --data.corpus=FILE
+SUMMARY

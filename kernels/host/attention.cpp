@@ -1,0 +1,355 @@
+#include "kernels/attention.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/host/detail/bfloat16.hpp"
+#include "kernels/host/detail/blocks.hpp"
+#include "kernels/host/detail/dropout_mask.hpp"
+#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/product.hpp"
+#include "kernels/host/detail/vector_math.hpp"
+
+namespace tenfold::kernels {
+namespace {
+
+using detail::Matrix, detail::Product;
+
+constexpr std::int64_t alignment = 64;
+
+/// Rows whose dropout is drawn at once: enough elements for the fast path of the generator.
+std::int64_t rows_per_draw(std::int64_t length) {
+  return std::max<std::int64_t>(1, 1024 / length);
+}
+
+/// Heads are independent, sequences of a head follow one another: so dbias is summed in one order, and bias and dbias
+/// of a head stay in cache. One slice of workspace serves all heads where there is one thread.
+std::int64_t workspace_slices(std::int64_t heads) {
+  return Kokkos::DefaultHostExecutionSpace::concurrency() == 1 ? 1 : heads;
+}
+
+/// Both kinds of product that attention is made of. Scores and their like: [T, dh] by [T, dh] over dh, in f32.
+/// Mixtures: [T, T] by [dh, T] over T, in the storage type.
+struct Products {
+  Product& scores;
+  Product& mixture;
+  Products(const AttentionShape& shape, DType type)
+      : scores(Product::of({shape.length, shape.length, shape.head_width, type, DType::f32})),
+        mixture(Product::of({shape.length, shape.head_width, shape.length, type, type})) {}
+};
+
+/// What one head of one sequence is worked out in.
+struct Slice {
+  std::byte *operand, *packed, *scores, *dropped, *gradient, *result, *row, *draw;
+  std::int64_t bytes = 0;
+
+  Slice(const AttentionShape& shape, DType type, std::byte* base) {
+    const Products products(shape, type);
+    const std::int64_t length = shape.length, element = static_cast<std::int64_t>(size_of(type));
+    const auto take = [&](std::int64_t wanted) {
+      std::byte* start = base + bytes;
+      bytes += (wanted + alignment - 1) / alignment * alignment;
+      return start;
+    };
+    operand = take(length * std::max(length, shape.head_width) * element);
+    packed = take(std::max(products.scores.layout().bytes, products.mixture.layout().bytes));
+    scores = take(length * length * 4);
+    dropped = take(length * length * element);
+    gradient = take(length * length * element);
+    result = take(length * shape.head_width * element);
+    row = take(length * 3 * 4);
+    draw = take(detail::DropoutMask::buffer_size(rows_per_draw(length) * length) * 2);
+  }
+};
+
+/// A call's operands as one head of one sequence sees them.
+template <class T>
+struct Head {
+  AttentionShape shape;
+  std::int64_t sample, head;
+
+  std::int64_t width() const { return shape.heads * shape.head_width; }
+  /// The head's columns of part `part` of `parts` of a [B*T, parts * d] matrix.
+  Matrix view(const Tensor& tensor, std::int64_t part, std::int64_t parts) const {
+    const std::int64_t stride = parts * width();
+    const T* start = tensor.data<T>() + sample * shape.length * stride + part * width() + head * shape.head_width;
+    return {start, dtype_of<T>(), shape.length, shape.head_width, stride, 1};
+  }
+  T* probabilities(const Tensor& tensor) const {
+    return tensor.data<T>() + (sample * shape.heads + head) * shape.length * shape.length;
+  }
+  float* bias(const Tensor& tensor) const {
+    return tensor ? tensor.data<float>() + head * shape.length * shape.length : nullptr;
+  }
+};
+
+const std::byte* dense(const Matrix& source, std::byte* out) {
+  detail::copy_dense(source, 0, source.rows, out);
+  return out;
+}
+
+/// result = a b^T with b packed first.
+void multiply(Product& product, const void* a, const Matrix& b, const Slice& slice, void* result) {
+  const detail::BlockedLayout& layout = product.layout();
+  detail::pack(b, layout, 0, layout.padded[0] / layout.block(0), slice.packed);
+  product.execute(a, slice.packed, nullptr, result);
+}
+
+template <class T>
+void write_rows(const std::byte* result, const Matrix& destination) {
+  const T* from = reinterpret_cast<const T*>(result);
+  T* to = static_cast<T*>(const_cast<void*>(destination.data));
+  for (std::int64_t i = 0; i < destination.rows; ++i)
+    std::copy_n(from + i * destination.columns, destination.columns, to + i * destination.row_stride);
+}
+
+/// The greatest of `count` values, NaN left out. Side by side in lanes: a single running maximum would not vectorise.
+float greatest_of(const float* values, std::int64_t count) {
+  constexpr std::int64_t lanes = 16;
+  float greatest[lanes];
+  std::fill_n(greatest, lanes, -std::numeric_limits<float>::max());
+  std::int64_t j = 0;
+  for (; j + lanes <= count; j += lanes)
+#pragma omp simd
+    for (std::int64_t lane = 0; lane < lanes; ++lane) greatest[lane] = std::max(greatest[lane], values[j + lane]);
+  for (; j < count; ++j) greatest[0] = std::max(greatest[0], values[j]);
+  return *std::max_element(greatest, greatest + lanes);
+}
+
+/// Softmax of scale * scores + bias over the first `count` of a row, in place.
+void softmax_row(float* scores, const float* bias, float scale, std::int64_t count) {
+  if (bias != nullptr) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < count; ++j) scores[j] = scale * scores[j] + bias[j];
+  } else {
+#pragma omp simd
+    for (std::int64_t j = 0; j < count; ++j) scores[j] = scale * scores[j];
+  }
+  const float greatest = greatest_of(scores, count);
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < count; ++j) {
+    scores[j] = detail::exponential(scores[j] - greatest);
+    sum += scores[j];
+  }
+  const float reciprocal = 1.0F / sum;
+#pragma omp simd
+  for (std::int64_t j = 0; j < count; ++j) scores[j] *= reciprocal;
+}
+
+float with_sign(float value, bool negative) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (negative ? 0x80000000U : 0U));
+}
+
+/// Softmax and dropout of all rows: probabilities as they are kept, and dropped ones for the product with the values.
+template <class T>
+void softmax(const Head<T>& head, const Slice& slice, const float* bias, std::int64_t count, float scale,
+             const detail::DropoutMask* mask, std::int64_t sample_index, T* probabilities) {
+  const std::int64_t length = head.shape.length, group = rows_per_draw(length);
+  auto* scores = reinterpret_cast<float*>(slice.scores);
+  auto* dropped = reinterpret_cast<T*>(slice.dropped);
+  auto* row = reinterpret_cast<float*>(slice.row);
+  for (std::int64_t first = 0; first < length; first += group) {
+    const std::int64_t rows = std::min(group, length - first);
+    const std::uint16_t* draws = nullptr;
+    if (mask != nullptr)
+      draws = mask->draw(sample_index, (head.head * length + first) * length, rows * length,
+                         reinterpret_cast<std::uint16_t*>(slice.draw));
+    for (std::int64_t i = first; i < first + rows; ++i) {
+      float* p = scores + i * length;
+      softmax_row(p, bias == nullptr ? nullptr : bias + i * length, scale, count);
+      std::fill(p + count, p + length, 0.0F);
+      T* kept_row = probabilities + i * length;
+      T* dropped_row = dropped + i * length;
+      if (mask == nullptr) {
+        for (std::int64_t j = 0; j < length; ++j) kept_row[j] = dropped_row[j] = detail::from_float<T>(p[j]);
+        continue;
+      }
+      const std::uint16_t* draw = draws + (i - first) * length;
+      float* out = detail::target(dropped_row, row);
+      float* kept = detail::target(kept_row, p);
+      const auto [threshold, keep_scale] = std::pair{mask->threshold, mask->scale};
+#pragma omp simd
+      for (std::int64_t j = 0; j < length; ++j) {
+        const bool keep = draw[j] >= threshold;
+        out[j] = keep ? p[j] * keep_scale : 0.0F;
+        kept[j] = with_sign(p[j], !keep);
+      }
+      detail::store(out, length, dropped_row);
+      detail::store(kept, length, kept_row);
+    }
+  }
+}
+
+/// Gradient of the scores from that of the dropped probabilities (in slice.scores): slice.gradient = scale * dS,
+/// slice.dropped as forward had it, dbias += dS.
+template <class T>
+void softmax_backward(const Head<T>& head, const Slice& slice, const T* probabilities, std::int64_t count, float scale,
+                      float keep_scale, float* dbias) {
+  const std::int64_t length = head.shape.length;
+  const auto* scores = reinterpret_cast<const float*>(slice.scores);
+  auto* row = reinterpret_cast<float*>(slice.row);
+  for (std::int64_t i = 0; i < length; ++i) {
+    const float* incoming = scores + i * length;
+    const float* kept = detail::load(probabilities + i * length, length, row);
+    T* dropped_row = reinterpret_cast<T*>(slice.dropped) + i * length;
+    T* gradient_row = reinterpret_cast<T*>(slice.gradient) + i * length;
+    float* dropped = detail::target(dropped_row, row + length);
+    float* gradient = detail::target(gradient_row, row + 2 * length);
+    float dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t j = 0; j < count; ++j) {
+      const bool keep = !std::signbit(kept[j]);
+      dropped[j] = keep ? kept[j] * keep_scale : 0.0F;
+      dot += dropped[j] * incoming[j];
+    }
+#pragma omp simd
+    for (std::int64_t j = 0; j < count; ++j) gradient[j] = dropped[j] * incoming[j] - std::abs(kept[j]) * dot;
+    if (dbias != nullptr)
+#pragma omp simd
+      for (std::int64_t j = 0; j < count; ++j) dbias[i * length + j] += gradient[j];
+#pragma omp simd
+    for (std::int64_t j = 0; j < count; ++j) gradient[j] *= scale;
+    std::fill(dropped + count, dropped + length, 0.0F);
+    std::fill(gradient + count, gradient + length, 0.0F);
+    detail::store(dropped, length, dropped_row);
+    detail::store(gradient, length, gradient_row);
+  }
+}
+
+struct Call {
+  AttentionShape shape;
+  Tensor qkv, bias, lengths, context, probabilities, workspace;  // context and bias: their gradients in backward
+  Dropout dropout;
+  float scale;
+};
+
+template <class T>
+void forward_head(const Call& call, const Head<T>& head, const Slice& slice) {
+  const Products products(head.shape, dtype_of<T>());
+  const std::int64_t count = call.lengths.template data<std::int32_t>()[head.sample];
+  multiply(products.scores, dense(head.view(call.qkv, 0, 3), slice.operand), head.view(call.qkv, 1, 3), slice,
+           slice.scores);
+  const bool drops = call.dropout.rate > 0;
+  if (drops) {
+    const detail::DropoutMask mask(call.dropout);
+    softmax(head, slice, head.bias(call.bias), count, call.scale, &mask,
+            call.dropout.samples.template data<std::int64_t>()[head.sample], head.probabilities(call.probabilities));
+  } else {
+    softmax(head, slice, head.bias(call.bias), count, call.scale, nullptr, 0, head.probabilities(call.probabilities));
+  }
+  multiply(products.mixture, slice.dropped, head.view(call.qkv, 2, 3).transposed(), slice, slice.result);
+  write_rows<T>(slice.result, head.view(call.context, 0, 1));
+}
+
+template <class T>
+void backward_head(const Call& call, const Head<T>& head, const Slice& slice, const Tensor& dqkv) {
+  const Products products(head.shape, dtype_of<T>());
+  const std::int64_t length = head.shape.length;
+  const std::int64_t count = call.lengths.template data<std::int32_t>()[head.sample];
+  const Matrix query = head.view(call.qkv, 0, 3), key = head.view(call.qkv, 1, 3), value = head.view(call.qkv, 2, 3);
+  const Matrix dcontext = head.view(call.context, 0, 1);
+  multiply(products.scores, dense(dcontext, slice.operand), value, slice, slice.scores);
+  const float keep_scale = call.dropout.rate > 0 ? detail::DropoutMask(call.dropout).scale : 1.0F;
+  softmax_backward(head, slice, head.probabilities(call.probabilities), count, call.scale, keep_scale,
+                   head.bias(call.bias));
+  const auto square = [&](const std::byte* data) { return Matrix{data, dtype_of<T>(), length, length, length, 1}; };
+
+  multiply(products.mixture, slice.gradient, key.transposed(), slice, slice.result);
+  write_rows<T>(slice.result, head.view(dqkv, 0, 3));
+  multiply(products.mixture, dense(square(slice.gradient).transposed(), slice.operand), query.transposed(), slice,
+           slice.result);
+  write_rows<T>(slice.result, head.view(dqkv, 1, 3));
+  multiply(products.mixture, dense(square(slice.dropped).transposed(), slice.operand), dcontext.transposed(), slice,
+           slice.result);
+  write_rows<T>(slice.result, head.view(dqkv, 2, 3));
+}
+
+AttentionShape shape_of(const Tensor& qkv, const Tensor& probabilities, const char* name) {
+  const Shape& p = probabilities.shape();
+  TENFOLD_VERIFY(p.rank() == 4 && p[2] == p[3] && p.elements() > 0, name, ": probabilities are ", p.describe(),
+                 ", must be [B, H, T, T]");
+  TENFOLD_VERIFY(qkv.shape().rank() == 2 && qkv[0] == p[0] * p[2] && qkv[1] % (3 * p[1]) == 0 && qkv[1] > 0, name,
+                 ": qkv is ", qkv.shape().describe(), " for probabilities ", p.describe());
+  return {p[0], p[1], p[2], qkv[1] / (3 * p[1])};
+}
+
+void check(const Call& call, const char* name) {
+  const auto& [batch, heads, length, head_width] = call.shape;
+  const DType type = call.qkv.dtype();
+  detail::expect(call.context, type, {batch * length, heads * head_width}, name);
+  detail::expect(call.probabilities, type, {batch, heads, length, length}, name);
+  detail::expect(call.lengths, DType::i32, {batch}, name);
+  if (call.bias) detail::expect(call.bias, DType::f32, {heads, length, length}, name);
+  if (call.dropout.rate > 0) detail::expect(call.dropout.samples, DType::i64, {batch}, name);
+  TENFOLD_VERIFY(
+      call.workspace.dtype() == DType::u8 && call.workspace.elements() >= attention_workspace_bytes(call.shape, type),
+      name, ": workspace has ", call.workspace.elements(), " bytes, must have ",
+      attention_workspace_bytes(call.shape, type));
+  for (std::int64_t b = 0; b < batch; ++b) {
+    const std::int32_t count = call.lengths.data<std::int32_t>()[b];
+    TENFOLD_VERIFY(count >= 1 && count <= length, name, ": sequence ", b, " has length ", count, " of ", length);
+  }
+}
+
+/// body(head, slice) for every head of every sequence.
+template <class T, class Body>
+void for_heads(detail::Label& label, const Call& call, const Body& body) {
+  std::byte* workspace = reinterpret_cast<std::byte*>(call.workspace.data<std::uint8_t>());
+  const bool shared = workspace_slices(call.shape.heads) == 1;
+  detail::for_blocks(label, call.shape.heads, 1, [&](std::int64_t head, std::int64_t) {
+    Slice slice(call.shape, dtype_of<T>(), workspace);
+    if (!shared) slice = Slice(call.shape, dtype_of<T>(), workspace + head * slice.bytes);
+    for (std::int64_t sample = 0; sample < call.shape.batch; ++sample) body(Head<T>{call.shape, sample, head}, slice);
+  });
+}
+
+}  // namespace
+
+std::int64_t attention_workspace_bytes(const AttentionShape& shape, DType type) {
+  return workspace_slices(shape.heads) * Slice(shape, type, nullptr).bytes + alignment;
+}
+
+void attention_forward(Queue& queue, const Tensor& qkv, const Tensor& bias, const Tensor& lengths, float scale,
+                       const Dropout& dropout, const Tensor& context, const Tensor& probabilities,
+                       const Tensor& workspace) {
+  const Queue::Region region(queue, "tenfold::attention::forward");
+  static detail::Label label = "tenfold::attention::forward";
+  const Call call{shape_of(qkv, probabilities, "attention_forward"),
+                  qkv,
+                  bias,
+                  lengths,
+                  context,
+                  probabilities,
+                  workspace,
+                  dropout,
+                  scale};
+  check(call, "attention_forward");
+  detail::by_storage_type(qkv, "attention_forward: qkv", [&]<class T>() {
+    for_heads<T>(label, call, [&](const Head<T>& head, const Slice& slice) { forward_head<T>(call, head, slice); });
+  });
+}
+
+void attention_backward(Queue& queue, const Tensor& dcontext, const Tensor& qkv, const Tensor& probabilities,
+                        const Tensor& lengths, float scale, const Dropout& dropout, const Tensor& dqkv,
+                        const Tensor& dbias, const Tensor& workspace) {
+  const Queue::Region region(queue, "tenfold::attention::backward");
+  static detail::Label label = "tenfold::attention::backward";
+  const Call call{shape_of(qkv, probabilities, "attention_backward"),
+                  qkv,
+                  dbias,
+                  lengths,
+                  dcontext,
+                  probabilities,
+                  workspace,
+                  dropout,
+                  scale};
+  check(call, "attention_backward");
+  detail::expect(dqkv, qkv.dtype(), qkv.shape(), "attention_backward: dqkv");
+  detail::by_storage_type(qkv, "attention_backward: qkv", [&]<class T>() {
+    for_heads<T>(label, call,
+                 [&](const Head<T>& head, const Slice& slice) { backward_head<T>(call, head, slice, dqkv); });
+  });
+}
+
+}  // namespace tenfold::kernels

@@ -1,0 +1,215 @@
+#include "kernels/host/detail/pack.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/host/detail/bfloat16.hpp"
+
+namespace tenfold::kernels::detail {
+namespace {
+
+constexpr std::int64_t lanes = 16;
+using Words = std::uint32_t __attribute__((vector_size(4 * lanes)));
+using Halves = std::uint16_t __attribute__((vector_size(2 * lanes)));
+using Floats = float __attribute__((vector_size(4 * lanes)));
+
+/// One of the four stages of a transposition of 16 x 16 words: exchanges index bits of row and lane.
+template <int distance>
+void exchange(Words (&rows)[lanes]) {
+  Words front, back;
+  for (int lane = 0; lane < lanes; ++lane) {
+    front[lane] = static_cast<std::uint32_t>((lane & distance) == 0 ? lane : lane - distance + lanes);
+    back[lane] = static_cast<std::uint32_t>((lane & distance) == 0 ? lane + distance : lane + lanes);
+  }
+#pragma GCC unroll 16
+  for (int row = 0; row < lanes; ++row) {
+    if ((row & distance) != 0) continue;
+    const Words upper = __builtin_shuffle(rows[row], rows[row + distance], front);
+    rows[row + distance] = __builtin_shuffle(rows[row], rows[row + distance], back);
+    rows[row] = upper;
+  }
+}
+
+void transpose(Words (&rows)[lanes]) {
+  exchange<1>(rows);
+  exchange<2>(rows);
+  exchange<4>(rows);
+  exchange<8>(rows);
+}
+
+template <class Vector>
+Vector load(const void* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+void store(const Words& value, void* to) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+/// Words of 16 neighbouring elements of a line: the elements themselves (f32), or each with its neighbour on the next
+/// line in the upper half (bf16).
+Words load_words(const float* line, std::int64_t) {
+  return load<Words>(line);
+}
+Words load_words(const BFloat16* line, std::int64_t next) {
+  const Words low = __builtin_convertvector(load<Halves>(line), Words);
+  const Words high = __builtin_convertvector(load<Halves>(line + next), Words);
+  return low | (high << 16);
+}
+
+template <class T>
+constexpr std::int64_t per_word = 4 / sizeof(T);
+
+Floats sum_of_elements(float, Words words) {
+  return reinterpret_cast<Floats>(words);
+}
+Floats sum_of_elements(BFloat16, Words words) {
+  return reinterpret_cast<Floats>(words << 16) + reinterpret_cast<Floats>(words & 0xFFFF0000U);
+}
+
+/// dense[row][column] of `groups` times 16 rows from a source whose rows are neighbours in memory. Whole cache lines of
+/// the source are read at once: they would not survive in the cache until the next group.
+template <class T, int groups>
+void transpose_rows(const T* source, std::int64_t columns, std::int64_t stride, T* dense, float* row_sums) {
+  constexpr std::int64_t tile = lanes * per_word<T>;
+  Floats sums[groups] = {};
+  std::int64_t column = 0;
+  for (; column + tile <= columns; column += tile) {
+    Words words[groups][lanes];
+    for (int i = 0; i < lanes; ++i)
+      for (int group = 0; group < groups; ++group)
+        words[group][i] = load_words(source + (column + per_word<T> * i) * stride + group * lanes, stride);
+    for (int group = 0; group < groups; ++group) {
+      if (row_sums != nullptr)
+        for (int i = 0; i < lanes; ++i) sums[group] += sum_of_elements(T{}, words[group][i]);
+      transpose(words[group]);
+      for (int row = 0; row < lanes; ++row) store(words[group][row], dense + (group * lanes + row) * columns + column);
+    }
+  }
+  for (int row = 0; row < groups * lanes; ++row) {
+    float sum = sums[row / lanes][row % lanes];
+    for (std::int64_t c = column; c < columns; ++c) {
+      dense[row * columns + c] = source[c * stride + row];
+      sum += to_float(source[c * stride + row]);
+    }
+    if (row_sums != nullptr) row_sums[row] += sum;
+  }
+}
+
+/// Groups of `groups` times 16 rows of [row, end), then of half as many; the first row not done is returned.
+template <class T, int groups>
+std::int64_t transpose_groups(const Matrix& source, std::int64_t row, std::int64_t end, T* out, float* row_sums) {
+  const T* elements = static_cast<const T*>(source.data);
+  for (; row + groups * lanes <= end; row += groups * lanes)
+    transpose_rows<T, groups>(elements + row, source.columns, source.column_stride, out + row * source.columns,
+                              row_sums == nullptr ? nullptr : row_sums + row);
+  if constexpr (groups > 1) return transpose_groups<T, groups / 2>(source, row, end, out, row_sums);
+  return row;
+}
+
+template <class T>
+void copy_dense_as(const Matrix& source, std::int64_t begin, std::int64_t end, T* out, float* row_sums) {
+  constexpr int groups = 128 / (lanes * sizeof(T));
+  const T* elements = static_cast<const T*>(source.data);
+  const std::int64_t columns = source.columns;
+  std::int64_t row = begin;
+  if (source.row_stride == 1) row = transpose_groups<T, groups>(source, row, end, out, row_sums);
+  for (; row < end; ++row) {
+    const T* from = elements + row * source.row_stride;
+    if (source.column_stride == 1)
+      std::copy_n(from, columns, out + row * columns);
+    else
+      for (std::int64_t c = 0; c < columns; ++c) out[row * columns + c] = from[c * source.column_stride];
+    if (row_sums == nullptr) continue;
+    float sum = 0;
+    for (std::int64_t c = 0; c < columns; ++c) sum += to_float(from[c * source.column_stride]);
+    row_sums[row] += sum;
+  }
+}
+
+/// The family of layouts of matrix kernels: [row block][column block][columns / v][rows][v] with v elements to a word.
+template <class T>
+bool is_matrix_kernel_layout(const BlockedLayout& layout) {
+  const auto& inner = layout.inner;
+  const bool elements_of_word =
+      per_word<T> == 1 ? layout.inner_count == 2
+                       : layout.inner_count == 3 && inner[2].dimension == 1 && inner[2].size == per_word<T>;
+  return elements_of_word && inner[0].dimension == 1 && inner[1].dimension == 0 && inner[0].size == lanes &&
+         inner[1].size % lanes == 0;
+}
+
+/// 16 rows by 16 words of a block in such a layout, from a source with neighbouring columns or neighbouring rows.
+template <class T>
+void pack_tile(const T* from, const Matrix& source, std::int64_t block_rows, T* to) {
+  const std::int64_t line = block_rows * per_word<T>;
+  if (source.row_stride == 1) {
+    for (int i = 0; i < lanes; ++i)
+      store(load_words(from + per_word<T> * i * source.column_stride, source.column_stride), to + i * line);
+    return;
+  }
+  Words words[lanes];
+  for (int i = 0; i < lanes; ++i) words[i] = load<Words>(from + i * source.row_stride);
+  transpose(words);
+  for (int i = 0; i < lanes; ++i) store(words[i], to + i * line);
+}
+
+template <class T>
+void pack_elements(const Matrix& source, const BlockedLayout& layout, std::int64_t row, std::int64_t row_end,
+                   std::int64_t column, std::int64_t column_end, T* out) {
+  const T* elements = static_cast<const T*>(source.data);
+  for (std::int64_t r = row; r < row_end; ++r)
+    for (std::int64_t c = column; c < column_end; ++c)
+      out[layout.offset(r, c)] =
+          r < source.rows && c < source.columns ? elements[r * source.row_stride + c * source.column_stride] : T{};
+}
+
+template <class T>
+void pack_as(const Matrix& source, const BlockedLayout& layout, std::int64_t begin, std::int64_t end, T* out) {
+  const T* elements = static_cast<const T*>(source.data);
+  const std::int64_t block_rows = layout.block(0), block_columns = layout.block(1);
+  const bool fast = is_matrix_kernel_layout<T>(layout) && (source.row_stride == 1 || source.column_stride == 1);
+  for (std::int64_t block = begin; block < end; ++block)
+    for (std::int64_t column = 0; column < layout.padded[1]; column += block_columns)
+      for (std::int64_t row = block * block_rows; row < (block + 1) * block_rows; row += lanes) {
+        const std::int64_t row_end = std::min(row + lanes, (block + 1) * block_rows);
+        if (fast && row_end <= source.rows && column + block_columns <= source.columns)
+          pack_tile(elements + row * source.row_stride + column * source.column_stride, source, block_rows,
+                    out + layout.offset(row, column));
+        else
+          pack_elements(source, layout, row, row_end, column, column + block_columns, out);
+      }
+}
+
+}  // namespace
+
+std::int64_t BlockedLayout::block(int dimension) const {
+  std::int64_t size = 1;
+  for (int i = 0; i < inner_count; ++i)
+    if (inner[i].dimension == dimension) size *= inner[i].size;
+  return size;
+}
+
+std::int64_t BlockedLayout::offset(std::int64_t row, std::int64_t column) const {
+  std::array<std::int64_t, 2> index{row, column};
+  std::int64_t position = 0, extent = 1;
+  for (int i = inner_count - 1; i >= 0; --i) {
+    position += index[inner[i].dimension] % inner[i].size * extent;
+    index[inner[i].dimension] /= inner[i].size;
+    extent *= inner[i].size;
+  }
+  return position + index[0] * outer_stride[0] + index[1] * outer_stride[1];
+}
+
+void pack(const Matrix& source, const BlockedLayout& layout, std::int64_t begin, std::int64_t end, void* out) {
+  if (source.type == DType::f32) return pack_as(source, layout, begin, end, static_cast<float*>(out));
+  pack_as(source, layout, begin, end, static_cast<BFloat16*>(out));
+}
+
+void copy_dense(const Matrix& source, std::int64_t begin, std::int64_t end, void* out, float* row_sums) {
+  if (source.type == DType::f32) return copy_dense_as(source, begin, end, static_cast<float*>(out), row_sums);
+  copy_dense_as(source, begin, end, static_cast<BFloat16*>(out), row_sums);
+}
+
+}  // namespace tenfold::kernels::detail

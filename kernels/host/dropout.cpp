@@ -1,0 +1,58 @@
+#include "kernels/dropout.hpp"
+
+#include <algorithm>
+
+#include "kernels/host/detail/bfloat16.hpp"
+#include "kernels/host/detail/blocks.hpp"
+#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/row_dropout.hpp"
+
+namespace tenfold::kernels {
+
+namespace {
+
+struct RowBuffer;  // names the scratch in which rows of bf16 are computed
+
+/// Forward and backward are one map: mask and scale.
+void mask_rows(detail::Label& label, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y) {
+  TENFOLD_VERIFY(x.shape().rank() == 2 && lengths.shape().rank() == 1 && lengths[0] > 0 && x[0] % lengths[0] == 0, "x ",
+                 x.shape().describe(), ", lengths ", lengths.shape().describe());
+  detail::expect(y, x.dtype(), x.shape(), "dropout: output");
+  const std::int64_t width = x[1];
+  const std::int64_t length = x[0] / lengths[0];
+  const auto* valid = lengths.data<std::int32_t>();
+  if (dropout.rate > 0) detail::expect(dropout.samples, DType::i64, lengths.shape(), "dropout: samples");
+  const detail::RowDropout mask(dropout, x[0], width);
+  detail::by_storage_type(x, "dropout: input", [&]<class T>() {
+    const T* from = x.data<T>();
+    T* to = y.data<T>();
+    detail::for_blocks(label, x[0], detail::rows_per_block(width), [=](std::int64_t first, std::int64_t last) {
+      float* buffer = detail::scratch<float, RowBuffer>(width);
+      for (std::int64_t n = first; n < last; ++n) {
+        if (n % length >= valid[n / length]) {
+          std::fill_n(to + n * width, width, detail::from_float<T>(0));
+          continue;
+        }
+        float* out = detail::target(to + n * width, buffer);
+        mask.apply(n, detail::load(from + n * width, width, buffer), out);
+        detail::store(out, width, to + n * width);
+      }
+    });
+  });
+}
+
+}  // namespace
+
+void dropout_forward(Queue& queue, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y) {
+  static detail::Label label = "tenfold::dropout::forward";
+  const Queue::Region region(queue, label.c_str());
+  mask_rows(label, x, lengths, dropout, y);
+}
+
+void dropout_backward(Queue& queue, const Tensor& dy, const Tensor& lengths, const Dropout& dropout, const Tensor& dx) {
+  static detail::Label label = "tenfold::dropout::backward";
+  const Queue::Region region(queue, label.c_str());
+  mask_rows(label, dy, lengths, dropout, dx);
+}
+
+}  // namespace tenfold::kernels

@@ -1,0 +1,42 @@
+#pragma once
+// Adam with decoupled weight decay in fairseq's form (Ott et al. 2019): epsilon outside the bias correction, decay on
+// every tensor; clipping by the global norm. All tensors flat, f32, of one length n.
+
+#include "base/queue.hpp"
+
+namespace tenfold::kernels {
+
+struct AdamW {
+  double beta1, beta2, epsilon, weight_decay, clip_norm;  ///< clip_norm 0: no clipping. f64, as 1 - 0.98F is not 0.02F
+};
+
+/// What changes from step to step, in device memory: f32 [1] each.
+struct AdamWStep {
+  Tensor learning_rate;
+  Tensor correction;  ///< sqrt(1 - beta2^t) / (1 - beta1^t)
+  Tensor norm;        ///< global gradient norm
+};
+
+/// norm: f32 [1] = sqrt of the sum of squares (f64 sums in a fixed order); infinite or NaN if any element is.
+void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm);
+
+/// g = gradient * min(1, clip_norm / (norm + 1e-6)); m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+/// w -= lr * weight_decay * w; w -= lr * correction * m / (sqrt(v) + epsilon).
+void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient, const Tensor& weight,
+           const Tensor& first_moment, const Tensor& second_moment);
+
+/// destination = source, between f32 and bf16 (round to nearest even), of equal element count.
+void convert(Queue& queue, const Tensor& source, const Tensor& destination);
+
+/// values[i] ~ N(mean, deviation) from the stream `key`: element i is a function of (key, i) (Box-Muller on Philox,
+/// f64).
+void fill_normal(Queue& queue, std::uint64_t key, float mean, float deviation, const Tensor& values);
+void fill(Queue& queue, float value, const Tensor& values);
+
+/// sum += values, f32 or bf16 values into f32 sum, of equal element count.
+void add(Queue& queue, const Tensor& values, const Tensor& sum);
+
+/// sum: f64 [1] += sum of values (f32 or i32, any shape) in a fixed order.
+void add_sum(Queue& queue, const Tensor& values, const Tensor& sum);
+
+}  // namespace tenfold::kernels

@@ -1,0 +1,20 @@
+#pragma once
+// Start and end of the kernel libraries of a process. main owns one, before any queue or arena is made.
+
+#include <string>
+
+namespace tenfold::kernels {
+
+class Runtime {
+ public:
+  /// `threads` threads for Kokkos and oneDNN in this process.
+  explicit Runtime(int threads);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+};
+
+/// "Kokkos 3.4.1 (Serial), oneDNN 2.6.3 (AVX-512)"
+std::string library_versions();
+
+}  // namespace tenfold::kernels

@@ -1,0 +1,145 @@
+// `tenfold bench`: training steps on random full sequences, in tokens/s and against the matrix-product peak measured in the same run.
+
+#include <algorithm>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/version.hpp"
+#include "commands/commands.hpp"
+#include "parallel/process_grid.hpp"
+#include "training/learner.hpp"
+#include "training/peak.hpp"
+#include "training/profile.hpp"
+
+namespace tenfold {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int warmup_steps = 1;
+
+struct Measurement {
+  std::int64_t steps = 0;
+  double seconds = 0;
+  double seconds_communication = 0;
+  double tokens_per_second = 0;
+  double flops_per_second = 0;  ///< of all ranks
+  double peak = 0;              ///< FLOP/s of this rank's matrix product, mean over ranks
+  int ranks = 1;
+  Profile profile;
+  double utilisation() const { return flops_per_second / (peak * ranks); }
+};
+
+/// Times optimizer steps for at least `seconds` of wall time.
+Measurement measure(const Settings& settings, Runtime& runtime) {
+  ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
+  Queue queue;
+  Measurement result;
+  result.ranks = runtime.world().size();
+  result.peak = runtime.world().all_reduce_sum(measure_matmul_peak(queue, compute_type(settings))) / result.ranks;
+
+  Arena arena(queue.device());
+  const int vocabulary = settings.tokenizer.vocabulary_size;
+  Learner learner(settings, vocabulary, arena);
+  learner.initialise(queue);
+  GradientReducer reducer(grid.data(), learner.parameters().gradients());
+  const RandomSequences sequences(vocabulary, settings.run.seed);
+  const BatchShape& shape = learner.batch_shape();
+  BatchBuilder builder(sequences, settings.objective, vocabulary, shape, stream_key(settings.run.seed, "mask"));
+  const SampleSchedule schedule(sequences.count(), settings.run.seed, settings.data.global_batch, grid.data().rank(),
+                                grid.data().size());
+  std::vector<Sample> samples;
+  std::vector<HostBatch> batches(
+      static_cast<std::size_t>(settings.data.global_batch / grid.data().size() / shape.sequences), HostBatch(shape));
+
+  queue.observe([&](const char* label, bool begin) {
+    result.profile.observe(label, begin);
+    reducer.poll();
+  });
+  Clock::time_point start;
+  Counts counts;
+  for (std::int64_t step = 1;; ++step) {
+    if (step == warmup_steps + 1) {
+      result.profile = {};
+      runtime.world().barrier();
+      start = Clock::now();
+    }
+    schedule.samples(step, samples);
+    Counts mine;
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      const auto part = std::span(samples).subspan(i * static_cast<std::size_t>(shape.sequences),
+                                                   static_cast<std::size_t>(shape.sequences));
+      builder.build(part, batches[i]);
+      count(batches[i], part.size(), mine);
+    }
+    counts = all_reduce(grid.data(), mine);
+    const StepResult done = learner.step(queue, grid.data(), reducer, batches, counts, step, settings.optimizer.learning_rate);
+    if (step <= warmup_steps) continue;
+    result.steps = step - warmup_steps;
+    result.seconds_communication += done.seconds_communication;
+    result.seconds = runtime.world().all_reduce_max(std::chrono::duration<double>(Clock::now() - start).count());
+    if (result.steps >= settings.bench.steps) break;
+  }
+  const auto steps = static_cast<double>(result.steps);
+  result.tokens_per_second = steps * counts.tokens / result.seconds;
+  result.flops_per_second = steps * learner.objective().training_flops(counts) / result.seconds;
+  return result;
+}
+
+std::vector<std::pair<std::string_view, Profile::Entry>> by_time(const Profile& profile) {
+  std::vector<std::pair<std::string_view, Profile::Entry>> rows(profile.entries().begin(), profile.entries().end());
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  return rows;
+}
+
+nlohmann::json to_json(const Measurement& result) {
+  nlohmann::json ops = nlohmann::json::array();
+  for (const auto& [label, entry] : by_time(result.profile))
+    ops.push_back({{"op", label}, {"calls", entry.calls}, {"seconds", entry.seconds}});
+  return {{"tokens_per_second", result.tokens_per_second},
+          {"model_flops_per_second", result.flops_per_second},
+          {"matmul_flops_per_second", result.peak},
+          {"utilisation", result.utilisation()},
+          {"ranks", result.ranks},
+          {"steps", result.steps},
+          {"seconds", result.seconds},
+          {"seconds_communication", result.seconds_communication},
+          {"commit", git_commit()},
+          {"ops", ops}};
+}
+
+void print_table(const Measurement& result) {
+  constexpr double giga = 1e9;
+  std::cout << std::fixed << std::setprecision(1) << "tokens per second       " << result.tokens_per_second << '\n'
+            << "model FLOP/s            " << result.flops_per_second / giga << " G\n"
+            << "matrix-product FLOP/s   " << result.peak / giga << " G a rank (best of 1024^3 and 2048^3, this run)\n"
+            << std::setprecision(3) << "utilisation             " << result.utilisation() << "\n\n"
+            << std::left << std::setw(48) << "op (rank 0, without what it calls)" << std::right << std::setw(8) << "calls"
+            << std::setw(11) << "seconds" << std::setw(9) << "share\n";
+  double inside = 0;
+  const auto row = [&](std::string_view name, const std::string& calls, double seconds) {
+    std::cout << std::left << std::setw(48) << name << std::right << std::setw(8) << calls << std::setw(11)
+              << seconds << std::setw(7) << std::setprecision(1) << 100 * seconds / result.seconds << " %\n"
+              << std::setprecision(3);
+  };
+  for (const auto& [label, entry] : by_time(result.profile)) {
+    row(label, std::to_string(entry.calls), entry.seconds);
+    inside += entry.seconds;
+  }
+  row("outside of kernels (data, waiting)", "", result.seconds - inside);
+}
+
+}  // namespace
+
+void bench(const Settings& settings, Runtime& runtime, bool json) {
+  const Measurement result = measure(settings, runtime);
+  if (runtime.world().rank() != 0) return;
+  if (json)
+    std::cout << to_json(result).dump(2) << '\n';
+  else
+    print_table(result);
+}
+
+}  // namespace tenfold

@@ -1,0 +1,97 @@
+#include "commands/commands.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/version.hpp"
+#include "commands/inspect.hpp"
+#include "config/configuration.hpp"
+#include "io/hdf5.hpp"
+#include "kernels/runtime.hpp"
+#include "parallel/agree.hpp"
+#include "parallel/host_table.hpp"
+#include "preparation/prepare.hpp"
+
+namespace tenfold {
+
+namespace {
+
+void print(Runtime& runtime, const std::string& words) {
+  if (runtime.world().rank() == 0) std::cout << words << std::flush;
+}
+
+std::string versions() {
+  return text("tenfold ", version(), " (commit ", git_commit(), ")\n", kernels::library_versions(), "\n", hdf5::version(),
+              ", ", Runtime::mpi_version(), "\n");
+}
+
+/// Takes `flag` out of the arguments; whether it was there.
+bool take(std::vector<std::string>& arguments, const std::string& flag) {
+  return std::erase(arguments, flag) > 0;
+}
+
+/// Rank 0 reads the files; all parse the same text.
+Settings read_settings(const std::string& command, const std::vector<std::string>& arguments, Communicator& world) {
+  std::string bytes;
+  agree(world, [&] {
+    if (world.rank() == 0) bytes = serialise(gather_sources(arguments));
+  });
+  world.broadcast(bytes);
+  return parse_configuration(command, deserialise(bytes)).settings;
+}
+
+void run_inspect(const std::vector<std::string>& arguments, Runtime& runtime, bool json) {
+  if (arguments.size() != 1) throw InputError("inspect takes one file: tenfold inspect FILE [--json]");
+  agree(runtime.world(), [&] {
+    if (runtime.world().rank() == 0) inspect(arguments.front(), json);
+  });
+}
+
+ExitCode run_with_settings(const std::string& command, std::vector<std::string> arguments, Runtime& runtime) {
+  const bool json = command == "bench" && take(arguments, "--json");
+  Settings settings = read_settings(command, arguments, runtime.world());
+  if (command == "plan") {
+    resolve(settings, std::nullopt);
+    plan(settings, runtime);
+    return ExitCode::done;
+  }
+  if (command != "prepare") resolve(settings, runtime.world().size());
+  if (!json) print(runtime, "# effective configuration\n" + to_ini(settings, command) + "\n" + host_table(runtime.world()) + "\n");
+  if (command == "prepare") {
+    prepare(settings, runtime.world());
+    return ExitCode::done;
+  }
+  const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
+  const kernels::Runtime kernel_runtime(threads);
+  if (command == "pretrain") return pretrain(settings, runtime);
+  bench(settings, runtime, json);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime) {
+  if (arguments.empty() || arguments.front() == "--help") {
+    print(runtime, help());
+    return arguments.empty() ? ExitCode::bad_input : ExitCode::done;
+  }
+  if (arguments.front() == "--version") {
+    print(runtime, versions());
+    return ExitCode::done;
+  }
+  const std::string command = arguments.front();
+  std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  const std::string words = help(command);
+  if (take(rest, "--help")) {
+    print(runtime, words);
+    return ExitCode::done;
+  }
+  if (command == "inspect") {
+    const bool json = take(rest, "--json");
+    run_inspect(rest, runtime, json);
+    return ExitCode::done;
+  }
+  return run_with_settings(command, rest, runtime);
+}
+
+}  // namespace tenfold

@@ -1,0 +1,222 @@
+// Facts are gathered as one JSON object a file, which is printed as it is or rendered in words.
+
+#include "commands/inspect.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/check.hpp"
+#include "config/configuration.hpp"
+#include "io/checkpoint.hpp"
+#include "io/corpus.hpp"
+#include "io/trace.hpp"
+
+namespace tenfold {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Facts.
+
+constexpr std::int64_t sample_tokens = 64;
+constexpr std::size_t sample_words = 20;
+
+Json corpus_facts(const std::string& path) {
+  const Corpus corpus(path);
+  Json facts = {{"kind", "corpus"}};
+  facts.update(Json(corpus.describe()));
+  std::vector<RareWord> rare = corpus.rare_words();
+  std::stable_sort(rare.begin(), rare.end(), [](const RareWord& a, const RareWord& b) { return a.count > b.count; });
+  rare.resize(std::min(rare.size(), sample_words));
+  for (const RareWord& word : rare) facts["most_frequent_rare_words"][word.text] = word.count;
+  const std::int64_t length = std::min(sample_tokens, corpus.tokens(Split::train));
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(length));
+  corpus.read_tokens(Split::train, 0, tokens);
+  facts["sample"] = corpus.tokenizer().decode(tokens);
+  return facts;
+}
+
+/// Euclidean norm of a tensor, read in parts.
+double norm_of(const Checkpoint& checkpoint, const std::string& tensor) {
+  constexpr std::int64_t part = 1 << 20;
+  const std::int64_t elements = checkpoint.shape(tensor).elements();
+  std::vector<float> values;
+  double sum = 0;
+  for (std::int64_t begin = 0; begin < elements; begin += part) {
+    values.resize(static_cast<std::size_t>(std::min(part, elements - begin)));
+    checkpoint.read(tensor, begin, std::span(values));
+    for (const float value : values) sum += static_cast<double>(value) * value;
+  }
+  return std::sqrt(sum);
+}
+
+Json checkpoint_facts(const std::string& path) {
+  const Checkpoint checkpoint(path, MPI_COMM_SELF);
+  const std::string prefix = "weights/";
+  std::int64_t scalars = 0;
+  Json table = Json::array();
+  for (const std::string& name : checkpoint.tensors()) {
+    if (!name.starts_with(prefix)) continue;
+    const Shape shape = checkpoint.shape(name);
+    scalars += shape.elements();
+    Json extents = Json::array();
+    for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+    table.push_back({{"name", name.substr(prefix.size())}, {"shape", extents}, {"norm", norm_of(checkpoint, name)}});
+  }
+  const Tokenizer tokenizer(checkpoint.bytes("tokenizer"), path);
+  return {{"kind", "checkpoint"},
+          {"step", checkpoint.step()},
+          {"tokens_seen", checkpoint.integer("tokens")},
+          {"updates", checkpoint.integer("updates")},
+          {"skipped_steps", checkpoint.integer("skipped")},
+          {"parameters", scalars},
+          {"vocabulary_size", tokenizer.vocabulary_size()},
+          {"corpus_digest", checkpoint.text("corpus_digest")},
+          {"configuration", to_map(from_ini(checkpoint.text("configuration")), "pretrain")},
+          {"weights", table}};
+}
+
+Json number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 0x1p53) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+Json trace_facts(const std::string& path) {
+  const TraceReader trace(path);
+  Json facts = {{"kind", "trace"},
+                {"version", trace.text("version")},
+                {"seed", trace.integer("seed")},
+                {"hosts", trace.list("hosts")}};
+  for (const std::string& table : trace.tables()) {
+    Json& described = facts[table] = {{"columns", trace.columns(table)}, {"rows", trace.rows(table)}};
+    for (const std::string& name : trace.columns(table)) {
+      const auto values = trace.column<double>(table, name);
+      if (!values.empty()) described["last_row"][name] = number(values.back());
+      if (name == "seconds") described["duration_seconds"] = std::accumulate(values.begin(), values.end(), 0.0);
+    }
+  }
+  facts["configuration"] = to_map(from_ini(trace.text("configuration")), "pretrain");
+  return facts;
+}
+
+Json manifest_facts(const std::string& path, std::istream& file) {
+  Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!content.is_object() || !content.contains("schema") || !content.contains("jobs")) {
+    throw InputError(text(path, " is JSON but no manifest of tenfold"));
+  }
+  Json facts = {{"kind", "manifest"}};
+  facts.update(content);
+  return facts;
+}
+
+std::string format_of(const std::string& path) {
+  try {
+    const hdf5::File file = hdf5::File::open(path, hdf5::Access::swmr_read);
+    if (file.has_attribute("format")) return file.text_attribute("format");
+  } catch (const InputError&) {
+    throw;
+  } catch (const Error& error) {
+    throw InputError(text("damaged, or no file of tenfold: ", error.what()));
+  }
+  return "";
+}
+
+Json facts_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (file && file.peek() == '{') return manifest_facts(path, file);
+  const std::string format = format_of(path);
+  if (format == "corpus") return corpus_facts(path);
+  if (format == "checkpoint") return checkpoint_facts(path);
+  if (format == "trace") return trace_facts(path);
+  throw InputError(text(path, " is an HDF5 file, but no corpus, checkpoint or trace of tenfold"));
+}
+
+// Words.
+
+constexpr std::size_t name_width = 30;
+
+const std::map<std::string, const char*> explanations = {
+    {"corpus", "text as tokens, ready for training"},
+    {"checkpoint", "all that a run needs to go on after a step, whatever the number of ranks"},
+    {"trace", "what a run measured, by step"},
+    {"manifest", "what a run was made of and how its jobs ended"}};
+
+std::string padded(std::string words, std::size_t width) {
+  words.resize(std::max(words.size(), width), ' ');
+  return words;
+}
+
+std::string scalar_words(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return text(value.get<double>());
+  if (value.is_null()) return "n/a";
+  if (!value.is_array()) return value.dump();
+  std::string list;
+  for (const Json& item : value) list += (list.empty() ? "" : ", ") + scalar_words(item);
+  return list;
+}
+
+/// An array of objects as a table whose columns are the keys of the first.
+void print_table(const Json& rows, const std::string& indent) {
+  std::vector<std::size_t> widths;
+  for (const auto& [key, value] : rows.front().items()) {
+    std::size_t width = key.size();
+    for (const Json& row : rows) width = std::max(width, scalar_words(row.value(key, Json())).size());
+    widths.push_back(width + 2);
+  }
+  const auto print_row = [&](auto cell) {
+    std::string line = indent;
+    std::size_t column = 0;
+    for (const auto& [key, value] : rows.front().items()) line += padded(cell(key), widths[column++]);
+    std::cout << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
+  };
+  print_row([](const std::string& key) { return key; });
+  for (const Json& row : rows) print_row([&](const std::string& key) { return scalar_words(row.value(key, Json())); });
+}
+
+bool is_table(const Json& value) {
+  const auto is_flat = [](const Json& row) {
+    return row.is_object() && std::none_of(row.begin(), row.end(), [](const Json& cell) { return cell.is_object(); });
+  };
+  return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_flat);
+}
+
+bool is_nested(const Json& value) {
+  return value.is_object() || (value.is_array() && !value.empty() && value.front().is_object());
+}
+
+/// Plain values first, then what has parts.
+void print_object(const Json& object, const std::string& indent) {
+  for (const auto& [key, value] : object.items()) {
+    if (!is_nested(value)) std::cout << indent << padded(key, name_width) << ' ' << scalar_words(value) << '\n';
+  }
+  for (const auto& [key, value] : object.items()) {
+    if (!is_nested(value)) continue;
+    if (value.is_array() && !is_table(value)) {
+      for (std::size_t i = 0; i < value.size(); ++i) print_object({{text(key, ' ', i + 1), value[i]}}, indent);
+      continue;
+    }
+    std::cout << '\n' << indent << key << ":\n";
+    value.is_object() ? print_object(value, indent + "  ") : print_table(value, indent + "  ");
+  }
+}
+
+}  // namespace
+
+void inspect(const std::string& file, bool json) {
+  const Json facts = facts_of(file);
+  if (json) {
+    std::cout << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+  } else {
+    const auto& [kind, explanation] = *explanations.find(facts.at("kind").get<std::string>());
+    std::cout << file << " is a " << kind << " of tenfold: " << explanation << ".\n\n";
+    print_object(facts, "");
+  }
+}
+
+}  // namespace tenfold

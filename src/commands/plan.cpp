@@ -1,0 +1,33 @@
+// `tenfold plan`: what a run will take, without running it.
+
+#include <iomanip>
+#include <iostream>
+
+#include "commands/commands.hpp"
+#include "training/learner.hpp"
+
+namespace tenfold {
+
+void plan(const Settings& settings, Runtime& runtime) {
+  if (runtime.world().rank() != 0) return;
+  Arena arena(DeviceKind::host, Arena::Mode::plan);
+  Learner learner(settings, settings.tokenizer.vocabulary_size, arena);
+  const double sequences = settings.data.global_batch;
+  const double length = settings.data.sequence_length;
+  const Counts full{sequences, sequences * length, sequences * length * length,
+                    sequences * length * settings.objective.mask_rate};
+  const double ranks = *settings.parallel.data;
+  const double gradient_bytes = 4.0 * static_cast<double>(learner.parameters().padded_size());
+  constexpr double mebi = 1024.0 * 1024.0;
+  std::cout << std::fixed << std::setprecision(1)  //
+            << "parameters              " << learner.parameters().count() << '\n'
+            << "memory a rank           " << static_cast<double>(arena.bytes()) / mebi << " MiB\n"
+            << "micro-batch             " << *settings.data.micro_batch << " sequences, "
+            << settings.data.global_batch / *settings.data.micro_batch / *settings.parallel.data << " a step and rank\n"
+            << "FLOPs a step            " << learner.objective().training_flops(full) / 1e9
+            << " G (full sequences; matrix products; 3 x forward)\n"
+            << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi
+            << " MiB sent by each rank (ring all-reduce of the gradients)\n";
+}
+
+}  // namespace tenfold

@@ -1,0 +1,63 @@
+// Conflicts between keys, and the values that depend on the number of processes.
+
+#include "base/check.hpp"
+#include "config/configuration.hpp"
+#include "config/detail/option.hpp"
+
+namespace tenfold {
+namespace {
+
+template <class... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (!condition) throw InputError(text(parts...));
+}
+
+constexpr int largest_micro_batch = 32;
+
+int largest_divisor(int number, int limit) {
+  int divisor = std::min(number, limit);
+  while (number % divisor != 0) --divisor;
+  return divisor;
+}
+
+}  // namespace
+
+void detail::check_conflicts(const Settings& settings) {
+  const ModelSettings& model = settings.model;
+  require(model.width % model.heads == 0, "model.width = ", model.width,
+          " is not a multiple of model.heads = ", model.heads);
+  require(model.relative_buckets % 2 == 0, "model.relative_buckets = ", model.relative_buckets,
+          " is odd: choose an even number, half of it for each direction");
+  require(model.relative_max_distance > model.relative_buckets / 4,
+          "model.relative_max_distance = ", model.relative_max_distance,
+          " is not above a quarter of model.relative_buckets = ", model.relative_buckets);
+  const ObjectiveSettings& objective = settings.objective;
+  require(objective.leave_unmasked + objective.replace_random <= 1,
+          "objective.leave_unmasked = ", objective.leave_unmasked,
+          " and objective.replace_random = ", objective.replace_random, " exceed 1 together");
+  const CorpusSettings& corpus = settings.corpus;
+  require(!corpus.rare_min_count || !corpus.rare_max_count || *corpus.rare_min_count <= *corpus.rare_max_count,
+          "corpus.rare_min_count = ", corpus.rare_min_count.value_or(0),
+          " is above corpus.rare_max_count = ", corpus.rare_max_count.value_or(0));
+}
+
+void resolve(Settings& settings, std::optional<int> world_size) {
+  const int tensor = settings.parallel.tensor;
+  if (!settings.parallel.data) settings.parallel.data = std::max(1, world_size.value_or(tensor) / tensor);
+  const int data = *settings.parallel.data;
+  require(!world_size || static_cast<std::int64_t>(data) * tensor == *world_size, "parallel.data = ", data,
+          " x parallel.tensor = ", tensor, " is not the number of processes, ", world_size.value_or(0));
+
+  const int batch = settings.data.global_batch;
+  require(batch % data == 0, "data.global_batch = ", batch, " cannot be shared by parallel.data = ", data,
+          " ranks: choose a multiple of ", data);
+  if (!settings.data.micro_batch) settings.data.micro_batch = largest_divisor(batch / data, largest_micro_batch);
+  const int micro = *settings.data.micro_batch;
+  require(batch / data % micro == 0, "data.global_batch = ", batch, " over parallel.data = ", data, " ranks is ",
+          batch / data, " sequences a rank, not a multiple of data.micro_batch = ", micro);
+  require(settings.debug.dump_step == 0 || batch == micro,
+          "debug.dump_step needs one rank and data.micro_batch = data.global_batch = ", batch,
+          ", so that one file holds the whole step");
+}
+
+}  // namespace tenfold

@@ -1,0 +1,71 @@
+#pragma once
+// One row of the options table, the commands that read it, and look-up.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/detail/value.hpp"
+#include "config/settings.hpp"
+
+namespace tenfold::detail {
+
+/// Typed access to one field of Settings, as texts: one, but for keys that may repeat.
+struct Field {
+  std::string describe;  ///< type and range
+  bool repeats = false;
+  std::function<bool(Settings&, const std::vector<std::string>&)> read;  ///< false: not of this type or out of range
+  std::function<std::vector<std::string>(const Settings&)> print;
+};
+
+/// When a key has a meaning; naming it otherwise is an error.
+struct Condition {
+  const char* words;
+  bool (*holds)(const Settings&);
+};
+
+// Who reads a key, who cannot do without it, and whether it may differ on resume: Option::use is a sum of these.
+constexpr unsigned prepare = 1, pretrain = 2, bench = 4, plan = 8, elastic = 16;
+constexpr unsigned needed_by(unsigned commands) {
+  return commands | commands << 8U;
+}
+
+struct Option {
+  std::string key;
+  unsigned use;
+  Field field;
+  std::string unit;
+  std::string help;
+  const Condition* only_with = nullptr;
+
+  std::string section() const { return key.substr(0, key.find('.')); }
+  std::string name() const { return key.substr(key.find('.') + 1); }
+  bool read_by(unsigned command) const { return (use & command) != 0; }
+  bool needed_for(unsigned command) const { return (use & command << 8U) != 0; }
+  bool may_differ_on_resume() const { return (use & elastic) != 0; }
+  bool applies(const Settings& settings) const { return only_with == nullptr || only_with->holds(settings); }
+};
+
+/// The one options table, by section.
+const std::vector<Option>& options();
+
+struct Command {
+  const char* name;
+  unsigned bit;  ///< 0: reads no keys
+  const char* usage;
+  const char* summary;
+};
+const std::vector<Command>& commands();
+/// Throws InputError on an unknown command, naming the nearest.
+const Command& find_command(std::string_view name);
+
+/// The option of that key, or null.
+const Option* find_option(std::string_view key);
+/// The key that was probably meant; for a name without a section that of any section.
+std::string nearest_key(std::string_view key);
+
+/// Throws InputError on settings that contradict each other, whatever the number of processes.
+void check_conflicts(const Settings& settings);
+
+}  // namespace tenfold::detail

@@ -1,0 +1,195 @@
+// The one options table: every key with the commands that read it, type and range, unit and help. Defaults are those of
+// settings.hpp. A new key is a member there and a row here.
+
+#include <concepts>
+
+#include "config/detail/option.hpp"
+
+namespace tenfold::detail {
+namespace {
+
+/// Access to a field by a callable from (const) Settings& to a reference.
+template <class Access>
+Field field(Access access, Range range) {
+  using T = std::remove_cvref_t<std::invoke_result_t<Access, Settings&>>;
+  return {Value<T>::describe(range), false,
+          [=](Settings& settings, const std::vector<std::string>& texts) {
+            return Value<T>::read(texts.back(), range, access(settings));
+          },
+          [=](const Settings& settings) { return std::vector{Value<T>::print(access(settings))}; }};
+}
+
+/// settings.section.member
+template <class Section, class T>
+Field field(Section Settings::*section, T Section::*member, Range range = {}) {
+  return field(
+      [=](auto& settings) -> auto& { return settings.*section.*member; }, range);
+}
+
+/// A list of texts, one a naming of the key.
+template <class Section>
+Field repeated(Section Settings::*section, std::vector<std::string> Section::*member) {
+  return {"text, may be repeated", true,
+          [=](Settings& settings, const std::vector<std::string>& texts) {
+            settings.*section.*member = texts;
+            return true;
+          },
+          [=](const Settings& settings) { return settings.*section.*member; }};
+}
+
+const Condition tupe{"model.position = tupe-a or tupe-r", [](const Settings& s) { return is_tupe(s.model.position); }};
+const Condition relative{"model.position = relative or tupe-r",
+                         [](const Settings& s) { return has_relative_bias(s.model.position); }};
+
+std::vector<Option> build() {
+  using S = Settings;
+  using Run = RunSettings;
+  using Data = DataSettings;
+  using Corpus = CorpusSettings;
+  using Tokenizer = TokenizerSettings;
+  using Model = ModelSettings;
+  using Objective = ObjectiveSettings;
+  using Optimizer = OptimizerSettings;
+  using Parallel = ParallelSettings;
+  const auto compute = [](auto& settings) -> auto& {
+    return settings.precision;
+  };
+  constexpr double many = 1'000'000'000;
+  constexpr double last_step = 4'294'967'295;  // steps are 32-bit words of the random counters
+  constexpr unsigned model = pretrain | bench | plan;
+
+  return {
+      {"run.folder", needed_by(pretrain) | elastic, field(&S::run, &Run::folder), "",
+       "folder of the run: trace, checkpoints, manifest and logs"},
+      {"run.seed", pretrain | bench, field(&S::run, &Run::seed, at_least(0)), "",
+       "seed of all random numbers: weights, order, masks, dropout"},
+      {"run.steps", pretrain | elastic, field(&S::run, &Run::steps, between(1, last_step)), "steps",
+       "optimizer steps in all; the learning rate reaches 0 there"},
+      {"run.resume", pretrain | elastic, field(&S::run, &Run::resume), "",
+       "go on from the newest checkpoint: auto starts anew only if there is none"},
+
+      {"data.corpus", needed_by(pretrain) | elastic, field(&S::data, &Data::corpus), "",
+       "corpus file that `tenfold prepare` wrote"},
+      {"data.sequence_length", model, field(&S::data, &Data::sequence_length, between(8, 65536)), "tokens",
+       "length to which sequences are packed and padded"},
+      {"data.global_batch", model, field(&S::data, &Data::global_batch, between(1, many)), "sequences",
+       "sequences a step over all ranks"},
+      {"data.micro_batch", model | elastic, field(&S::data, &Data::micro_batch, between(1, many)), "sequences",
+       "sequences a forward pass; auto: largest divisor of global_batch / data ranks up to 32"},
+
+      {"corpus.text", needed_by(prepare), repeated(&S::corpus, &Corpus::text), "",
+       "text file, plain or gzip: one paragraph a line, a blank line between documents"},
+      {"corpus.file", needed_by(prepare), field(&S::corpus, &Corpus::file), "", "corpus file to write"},
+      {"corpus.valid_fraction", prepare, field(&S::corpus, &Corpus::valid_fraction, strictly_between(0, 1)), "",
+       "share of the text kept for validation"},
+      {"corpus.rare_coverage", prepare, field(&S::corpus, &Corpus::rare_coverage, from_to_below(0, 1)), "",
+       "share of running words that the band of rare words is chosen to cover"},
+      {"corpus.rare_min_count", prepare, field(&S::corpus, &Corpus::rare_min_count, at_least(1)), "occurrences",
+       "fewest occurrences of a rare word; auto: by rare_coverage"},
+      {"corpus.rare_max_count", prepare, field(&S::corpus, &Corpus::rare_max_count, at_least(1)), "occurrences",
+       "most occurrences of a rare word; auto: by rare_coverage"},
+
+      {"tokenizer.model", prepare, field(&S::tokenizer, &Tokenizer::model), "",
+       "SentencePiece model to use; empty: train one on a sample of the text"},
+      {"tokenizer.vocabulary_size", prepare | bench | plan,
+       field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
+       "vocabulary of a tokenizer that is trained, and of a model without a corpus"},
+      {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "", "lower-case the text"},
+
+      {"model.layers", model, field(&S::model, &Model::layers, between(1, 1000)), "", "encoder layers"},
+      {"model.width", model, field(&S::model, &Model::width, between(1, 65536)), "",
+       "width of the hidden states; a multiple of heads"},
+      {"model.heads", model, field(&S::model, &Model::heads, between(1, 1024)), "", "attention heads a layer"},
+      {"model.feed_forward", model, field(&S::model, &Model::feed_forward, between(1, 1'000'000)), "",
+       "inner width of the feed-forward block"},
+      {"model.dropout", model, field(&S::model, &Model::dropout, from_to_below(0, 1)), "",
+       "dropout of embeddings and of attention and feed-forward outputs"},
+      {"model.attention_dropout", model, field(&S::model, &Model::attention_dropout, from_to_below(0, 1)), "",
+       "dropout of attention probabilities"},
+      {"model.position", model, field(&S::model, &Model::position), "",
+       "absolute as in BERT, with T5's relative bias, or untied: TUPE"},
+      {"model.untie_cls", model, field(&S::model, &Model::untie_cls), "", "free [CLS] from positions", &tupe},
+      {"model.relative_buckets", model, field(&S::model, &Model::relative_buckets, between(4, 1024)), "",
+       "buckets of the relative bias, half of them a direction; even", &relative},
+      {"model.relative_max_distance", model, field(&S::model, &Model::relative_max_distance, between(2, 1'000'000)),
+       "tokens", "distance from which all share the last bucket; above relative_buckets / 4", &relative},
+
+      {"objective.kind", model, field(&S::objective, &Objective::kind), "", "pre-training task"},
+      {"objective.mask_rate", model, field(&S::objective, &Objective::mask_rate, strictly_between(0, 1)), "",
+       "share of tokens selected for prediction"},
+      {"objective.leave_unmasked", model, field(&S::objective, &Objective::leave_unmasked, between(0, 1)), "",
+       "share of the selected tokens that stay as they are"},
+      {"objective.replace_random", model, field(&S::objective, &Objective::replace_random, between(0, 1)), "",
+       "share of the selected tokens replaced by random ones"},
+
+      {"optimizer.learning_rate", pretrain, field(&S::optimizer, &Optimizer::learning_rate, at_least(0)), "",
+       "peak learning rate"},
+      {"optimizer.warmup_steps", pretrain, field(&S::optimizer, &Optimizer::warmup_steps, between(0, last_step)),
+       "steps", "steps of linear warm-up"},
+      {"optimizer.beta1", pretrain, field(&S::optimizer, &Optimizer::beta1, from_to_below(0, 1)), "",
+       "decay of Adam's first moment"},
+      {"optimizer.beta2", pretrain, field(&S::optimizer, &Optimizer::beta2, from_to_below(0, 1)), "",
+       "decay of Adam's second moment"},
+      {"optimizer.epsilon", pretrain, field(&S::optimizer, &Optimizer::epsilon, above(0)), "", "Adam's epsilon"},
+      {"optimizer.weight_decay", pretrain, field(&S::optimizer, &Optimizer::weight_decay, at_least(0)), "",
+       "decoupled weight decay, of all parameters"},
+      {"optimizer.clip_norm", pretrain, field(&S::optimizer, &Optimizer::clip_norm, at_least(0)), "",
+       "largest global gradient norm; 0: no clipping"},
+
+      {"precision.compute", model, field(compute, {}), "",
+       "type of activations and matrix products; sums, master weights and optimizer are f32"},
+
+      {"parallel.data", model | elastic, field(&S::parallel, &Parallel::data, between(1, 1'000'000)), "ranks",
+       "ranks that share a batch; auto: all processes"},
+      {"parallel.tensor", model | elastic, field(&S::parallel, &Parallel::tensor, between(1, 1)), "ranks",
+       "ranks that share a layer"},
+      {"parallel.threads", model | elastic, field(&S::parallel, &Parallel::threads, between(1, 4096)), "threads",
+       "threads a rank; auto: the cores it may run on, over the ranks there"},
+      {"parallel.stall_timeout", pretrain | elastic, field(&S::parallel, &Parallel::stall_timeout, above(0)), "seconds",
+       "time without progress after which the run is ended"},
+      {"parallel.replica_check_every", pretrain | elastic,
+       field(&S::parallel, &Parallel::replica_check_every, at_least(1)), "steps",
+       "how often the ranks compare their weights"},
+
+      {"checkpoint.every", pretrain | elastic, field(&S::checkpoint, &CheckpointSettings::every, at_least(1)), "steps",
+       "how often to save; the end of a run always does"},
+      {"checkpoint.keep", pretrain | elastic, field(&S::checkpoint, &CheckpointSettings::keep, between(1, many)),
+       "files", "newest good checkpoints kept"},
+
+      {"validation.every", pretrain | elastic, field(&S::validation, &ValidationSettings::every, at_least(1)), "steps",
+       "how often to validate"},
+      {"validation.sequences", pretrain | elastic, field(&S::validation, &ValidationSettings::sequences, at_least(1)),
+       "sequences", "sequences a validation, the same each time"},
+
+      {"log.every", pretrain | elastic, field(&S::log, &LogSettings::every, at_least(1)), "steps",
+       "how often a line goes to the log"},
+
+      {"bench.steps", bench, field(&S::bench, &BenchSettings::steps, at_least(1)), "steps",
+       "optimizer steps that are timed, after one that is not"},
+
+      {"debug.dump_step", pretrain | elastic, field(&S::debug, &DebugSettings::dump_step, at_least(0)), "step",
+       "write batch, weights, gradients and loss of this step to dump-step-N.h5; 0: none"},
+  };
+}
+
+}  // namespace
+
+const std::vector<Option>& options() {
+  static const std::vector<Option> table = build();
+  return table;
+}
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"prepare", prepare, "[CONFIG.ini ...] [--section.key=value ...]", "Turn plain text into a corpus file"},
+      {"pretrain", pretrain, "[CONFIG.ini ...] [--section.key=value ...]", "Train an encoder on a corpus"},
+      {"inspect", 0, "FILE [--json]", "Explain a corpus, checkpoint, trace or manifest in words or in JSON"},
+      {"bench", bench, "[CONFIG.ini ...] [--section.key=value ...] [--json]",
+       "Time training steps and kernels against the speed of matrix products"},
+      {"plan", plan, "[CONFIG.ini ...] [--section.key=value ...]",
+       "Print parameters, memory a rank, operations and bytes communicated a step, without training"},
+  };
+  return table;
+}
+
+}  // namespace tenfold::detail

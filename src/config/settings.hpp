@@ -1,0 +1,131 @@
+#pragma once
+// The effective configuration of a run, as typed values. Names are those of the keys: settings.model.layers is
+// model.layers. The one options table (options.cpp) holds default, unit, range and help of each.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tenfold {
+
+enum class Resume { never, auto_, always };
+enum class PositionEncoding { absolute, relative, tupe_a, tupe_r };
+enum class ObjectiveKind { mlm, electra, multiple_choice };
+enum class Sampling { exact, released };
+enum class Precision { f32, bf16 };
+
+constexpr bool is_tupe(PositionEncoding kind) {
+  return kind == PositionEncoding::tupe_a || kind == PositionEncoding::tupe_r;
+}
+constexpr bool has_relative_bias(PositionEncoding kind) {
+  return kind == PositionEncoding::relative || kind == PositionEncoding::tupe_r;
+}
+
+struct RunSettings {
+  std::string folder;
+  std::uint64_t seed = 1;
+  std::int64_t steps = 1000;
+  Resume resume = Resume::never;
+};
+
+struct DataSettings {
+  std::string corpus;
+  int sequence_length = 128;
+  int global_batch = 64;
+  std::optional<int> micro_batch;  ///< unset: largest divisor of global batch / data ranks not above 32
+};
+
+struct CorpusSettings {
+  std::vector<std::string> text;
+  std::string file;
+  double valid_fraction = 0.01;
+  double rare_coverage = 0.01;
+  std::optional<std::int64_t> rare_min_count;
+  std::optional<std::int64_t> rare_max_count;
+};
+
+struct TokenizerSettings {
+  std::string model;  ///< a given SentencePiece model; empty: train one
+  int vocabulary_size = 16384;
+  bool lowercase = false;
+};
+
+struct ModelSettings {
+  int layers = 4;
+  int width = 256;
+  int heads = 4;
+  int feed_forward = 1024;
+  double dropout = 0.1;
+  double attention_dropout = 0.1;
+  PositionEncoding position = PositionEncoding::tupe_r;
+  bool untie_cls = true;
+  int relative_buckets = 32;
+  int relative_max_distance = 128;
+};
+
+struct ObjectiveSettings {
+  ObjectiveKind kind = ObjectiveKind::mlm;
+  double mask_rate = 0.15;
+  double leave_unmasked = 0.1;
+  double replace_random = 0.1;
+};
+
+struct OptimizerSettings {
+  double learning_rate = 5e-4;
+  std::int64_t warmup_steps = 100;
+  double beta1 = 0.9;
+  double beta2 = 0.98;
+  double epsilon = 1e-6;
+  double weight_decay = 0.01;
+  double clip_norm = 1.0;
+};
+
+struct ParallelSettings {
+  std::optional<int> data;  ///< unset: world size / tensor
+  int tensor = 1;
+  std::optional<int> threads;
+  double stall_timeout = 300;  ///< seconds without progress after which the watchdog ends the run
+  std::int64_t replica_check_every = 100;
+};
+
+struct CheckpointSettings {
+  std::int64_t every = 1000;
+  int keep = 2;
+};
+
+struct ValidationSettings {
+  std::int64_t every = 500;
+  std::int64_t sequences = 512;
+};
+
+struct LogSettings {
+  std::int64_t every = 10;
+};
+
+struct BenchSettings {
+  std::int64_t steps = 5;  ///< timed optimizer steps
+};
+
+struct DebugSettings {
+  std::int64_t dump_step = 0;  ///< step whose batch, weights and gradients are written; 0: none
+};
+
+struct Settings {
+  RunSettings run;
+  DataSettings data;
+  CorpusSettings corpus;
+  TokenizerSettings tokenizer;
+  ModelSettings model;
+  ObjectiveSettings objective;
+  OptimizerSettings optimizer;
+  Precision precision = Precision::f32;  ///< precision.compute
+  ParallelSettings parallel;
+  CheckpointSettings checkpoint;
+  ValidationSettings validation;
+  LogSettings log;
+  BenchSettings bench;
+  DebugSettings debug;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,9 @@
+// tenfold COMMAND [CONFIG.ini ...] [--section.key=value ...]: starts the runtime and runs the command.
+
+#include "commands/commands.hpp"
+#include "parallel/runtime.hpp"
+
+int main(int argc, char** argv) {
+  return tenfold::run_application(
+      argc, argv, [&](tenfold::Runtime& runtime) { return tenfold::run_command({argv + 1, argv + argc}, runtime); });
+}

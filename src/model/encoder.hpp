@@ -1,0 +1,45 @@
+#pragma once
+// A post-LN transformer encoder: embedding, position encoding and layers.
+
+#include <vector>
+
+#include "model/embedding.hpp"
+#include "model/encoder_layer.hpp"
+#include "model/position_encoder.hpp"
+
+namespace tenfold {
+
+class Encoder {
+ public:
+  /// `prefix` stands before every parameter name ("" for the main model). `tokens`: the token table [V, d].
+  Encoder(Parameters& parameters, const std::string& prefix, ParameterView tokens, const EncoderShape& shape,
+          const PositionShape& position, std::uint64_t seed);
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  void allocate(Arena& arena, const BatchShape& batch, DType type);
+  void prepare(Queue& queue) { position_.prepare(queue); }
+
+  /// Hidden states [B*T, d] of the last layer; kept until the next forward.
+  const Tensor& forward(const Pass& pass);
+  /// From the gradient of the hidden states in gradient().
+  void backward(const Pass& pass);
+
+  /// Where the heads leave the gradient of the hidden states, [B*T, d].
+  const Tensor& gradient() const { return gradient_; }
+
+  /// Matrix-product FLOPs of one forward over sequences with `tokens` real tokens in all and `squares` = sum of their squared
+  /// lengths.
+  static double forward_flops(const EncoderShape& shape, double tokens, double squares);
+
+ private:
+  EncoderShape shape_;
+  Embedding embedding_;
+  PositionEncoder position_;
+  std::vector<EncoderLayer> layers_;
+  LayerScratch scratch_;
+  AttentionBias bias_{};
+  Tensor gradient_;
+};
+
+}  // namespace tenfold

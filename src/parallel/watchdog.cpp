@@ -1,0 +1,242 @@
+#include "parallel/watchdog.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <csignal>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/host.hpp"
+#include "parallel/detail/node_table.hpp"
+#include "parallel/detail/system.hpp"
+
+namespace tenfold {
+
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+using detail::NodeSlot;
+
+constexpr Seconds period{0.1};
+/// A gap between two looks counts as no more than this: this process itself may have been stopped.
+constexpr Seconds longest_look{0.5};
+/// After the stall timeout, for the node of the stalled rank to speak before those that only wait for it.
+constexpr Seconds grace_of_waiters{3};
+/// For a rank that reports its own error to have ended all ranks.
+constexpr Seconds grace_of_speaker{5};
+/// For the rank that claimed the report to have printed it.
+constexpr Seconds grace_of_reporter{2};
+
+// A signal handler can reach nothing but static storage. The others are told at once: mpirun may kill this process
+// before its thread wakes, and that end is no fault.
+std::atomic<NodeSlot*> slot_to_mark{nullptr};
+static_assert(std::atomic<NodeSlot*>::is_always_lock_free);
+
+extern "C" void note_termination(int) {
+  if (NodeSlot* slot = slot_to_mark.load()) slot->state.store(NodeSlot::left);
+}
+
+/// Puts off SIGTERM for as long as it lives, unless someone handles it already; marks the rank as leaving instead.
+class DeferredTermination {
+ public:
+  explicit DeferredTermination(NodeSlot& mine) : mine_(mine) {
+    detail::check_system(sigaction(SIGTERM, nullptr, &previous_), "sigaction");
+    if (previous_.sa_handler != SIG_DFL) return;
+    slot_to_mark.store(&mine_);
+    struct sigaction action {};
+    action.sa_handler = note_termination;
+    action.sa_flags = SA_RESTART;
+    detail::check_system(sigaction(SIGTERM, &action, nullptr), "sigaction");
+    deferred_ = true;
+  }
+  ~DeferredTermination() { restore(); }
+  DeferredTermination(const DeferredTermination&) = delete;
+  DeferredTermination& operator=(const DeferredTermination&) = delete;
+
+  bool received() const { return deferred_ && mine_.state.load() == NodeSlot::left; }
+  void terminate() {
+    restore();
+    detail::check_system(raise(SIGTERM), "raise");
+  }
+
+ private:
+  void restore() {
+    if (!std::exchange(deferred_, false)) return;
+    detail::check_system(sigaction(SIGTERM, &previous_, nullptr), "sigaction");
+    slot_to_mark.store(nullptr);
+  }
+
+  NodeSlot& mine_;
+  struct sigaction previous_ {};
+  bool deferred_ = false;
+};
+
+/// Lets others see the rank's progress for as long as it lives.
+class Publication {
+ public:
+  Publication(Progress& progress, Standing& shared) : progress_(progress) { progress_.publish(&shared); }
+  ~Publication() { progress_.publish(nullptr); }
+  Publication(const Publication&) = delete;
+  Publication& operator=(const Publication&) = delete;
+
+ private:
+  Progress& progress_;
+};
+
+}  // namespace
+
+class Watchdog::Observer {
+ public:
+  Observer(MpiCommunicator& world, Seconds stall_timeout)
+      : host_(host_name()),
+        stall_timeout_(stall_timeout),
+        table_(world),
+        publication_(world.progress(), table_.mine().standing),
+        seen_(table_.slots().size()),
+        termination_(table_.mine()) {
+    world.barrier();
+    thread_ = std::thread([this] { run(); });
+  }
+
+  ~Observer() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+    table_.mine().state.store(std::uncaught_exceptions() > 0 ? NodeSlot::spoken : NodeSlot::left);
+  }
+
+ private:
+  /// What this process has seen of a rank.
+  struct Seen {
+    std::int64_t ticks = 0;
+    Seconds age{0};     ///< since it last showed progress
+    Seconds spoken{0};  ///< since it said that it speaks for itself
+    char process = 'R';
+    bool waits = false;
+  };
+
+  void run();
+  void look(Seconds elapsed);
+  void judge();
+  [[noreturn]] void report_and_end(const std::string& what);
+  std::string standing() const;
+  std::string name_of(std::size_t i) const;
+  std::string place_of(std::size_t i) const;
+
+  std::string host_;
+  Seconds stall_timeout_;
+  detail::NodeTable table_;
+  Publication publication_;
+  std::vector<Seen> seen_;
+  DeferredTermination termination_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+void Watchdog::Observer::run() {
+  auto last = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, period, [this] { return stop_; })) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool terminating = termination_.received();
+    look(std::min<Seconds>(now - last, longest_look));
+    judge();
+    last = now;
+    if (terminating) termination_.terminate();
+  }
+}
+
+void Watchdog::Observer::look(Seconds elapsed) {
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const NodeSlot& slot = table_.slots()[i];
+    Seen& seen = seen_[i];
+    const std::int64_t ticks = slot.standing.ticks.load(std::memory_order_acquire);
+    seen.age = ticks == seen.ticks ? seen.age + elapsed : Seconds{0};
+    seen.ticks = ticks;
+    seen.waits = !slot.standing.waiting.load().empty();
+    seen.process = detail::process_state(slot.pid.load());
+    if (slot.state.load() == NodeSlot::spoken) seen.spoken += elapsed;
+  }
+}
+
+void Watchdog::Observer::judge() {
+  std::string dead;
+  std::string stalled;
+  Seconds least_wait = Seconds::max();
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const Seen& seen = seen_[i];
+    // Re-read after the process was seen gone: it says that it leaves before it does.
+    const std::int32_t state = table_.slots()[i].state.load();
+    if (seen.spoken > grace_of_speaker) _exit(static_cast<int>(ExitCode::failure));
+    if (state != NodeSlot::present) continue;
+    if (seen.process == 0) dead += text("tenfold: ", name_of(i), " died at ", place_of(i), "\n");
+    const bool stopped = seen.process == 'T' || seen.process == 't';
+    if (seen.age > stall_timeout_ && (!seen.waits || stopped))
+      stalled += text("tenfold: ", name_of(i), " stalled for ", static_cast<int>(seen.age.count()), " s at ",
+                      place_of(i), stopped ? " (its process is stopped by a signal)" : "", "\n");
+    least_wait = std::min(least_wait, seen.waits ? seen.age : Seconds{0});
+  }
+  if (!dead.empty()) report_and_end(dead);
+  if (!stalled.empty()) report_and_end(stalled);
+  if (least_wait != Seconds::max() && least_wait > stall_timeout_ + grace_of_waiters)
+    report_and_end(text("tenfold: every rank of host ", host_, " waits for others since ",
+                        static_cast<int>(least_wait.count()),
+                        " s: a rank of another host stalled, or the ranks wait in "
+                        "different collectives\n"));
+}
+
+void Watchdog::Observer::report_and_end(const std::string& what) {
+  detail::NodeReport& report = table_.report();
+  if (report.claimed.exchange(1) == 0) {
+    detail::write_error(what + standing());
+    report.printed.store(1);
+  } else {
+    const auto deadline = std::chrono::steady_clock::now() + grace_of_reporter;
+    while (report.printed.load() == 0 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(period);
+  }
+  _exit(static_cast<int>(ExitCode::failure));
+}
+
+std::string Watchdog::Observer::standing() const {
+  std::string lines;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const char* state = "";
+    if (seen_[i].process == 0) state = ", gone";
+    if (table_.slots()[i].state.load() == NodeSlot::left) state = ", had ended";
+    lines += text("tenfold:   ", name_of(i), ": ", place_of(i), ", no progress for ",
+                  std::round(seen_[i].age.count() * 10) / 10, " s", state, "\n");
+  }
+  return lines;
+}
+
+std::string Watchdog::Observer::name_of(std::size_t i) const {
+  const NodeSlot& slot = table_.slots()[i];
+  return text("rank ", slot.rank.load(), " (host ", host_, ", pid ", slot.pid.load(), ")");
+}
+
+std::string Watchdog::Observer::place_of(std::size_t i) const {
+  const NodeSlot& slot = table_.slots()[i];
+  const std::string waiting = slot.standing.waiting.load();
+  return text("step ", slot.standing.step.load(), " in ", slot.standing.region.load(),
+              waiting.empty() ? "" : ", waiting in ", waiting);
+}
+
+Watchdog::Watchdog(MpiCommunicator& world, std::chrono::duration<double> stall_timeout)
+    : observer_(std::make_unique<Observer>(world, stall_timeout)) {}
+
+Watchdog::~Watchdog() = default;
+
+}  // namespace tenfold

@@ -1,0 +1,30 @@
+#pragma once
+// Ends a run whose rank died or stalled, and says who stood where. The ranks of a node publish their progress in
+// a table in shared memory, and a thread in each looks at it. The thread makes no MPI call.
+
+#include <chrono>
+#include <memory>
+
+#include "parallel/mpi_communicator.hpp"
+
+namespace tenfold {
+
+class Watchdog {
+ public:
+  /// Collective over the world. A rank that shows no progress for `stall_timeout`, or whose process is gone, ends all
+  /// ranks of its node with exit code 1, on which mpirun and `srun --kill-on-bad-exit=1` end the rest.
+  /// While it lives and nobody else handles SIGTERM, SIGTERM ends the process only after a last look at the others:
+  /// mpirun sends it to the survivors of a death, and they are the ones who can say what happened.
+  Watchdog(MpiCommunicator& world, std::chrono::duration<double> stall_timeout);
+  /// Not collective. After it the rank may come and go as it likes; when an exception unwinds, the other ranks know
+  /// that this one speaks for itself.
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+ private:
+  class Observer;
+  std::unique_ptr<Observer> observer_;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,221 @@
+#include "preparation/prepare.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/version.hpp"
+#include "io/schema.hpp"
+#include "parallel/agree.hpp"
+#include "preparation/passes.hpp"
+#include "preparation/rare_words.hpp"
+#include "preparation/tokenizer_training.hpp"
+
+namespace tenfold {
+
+namespace {
+
+/// Text that a tokenizer is trained on at most.
+constexpr std::int64_t sample_bytes = 16 << 20;
+
+/// The corpus file while it is written, under a temporary name that goes when it is not completed.
+class Output {
+ public:
+  /// On rank 0; InputError when the file cannot be written there.
+  Output(std::string path, bool root) : path_(std::move(path)), temporary_(path_ + ".part"), root_(root) {
+    if (!root_) return;
+    if (std::filesystem::exists(path_)) {
+      try {
+        const Corpus replaced(path_);
+      } catch (const Error&) {
+        throw InputError(
+            text("corpus.file: ", path_, " exists and is no corpus that could be replaced; give another name"));
+      }
+    }
+    if (!std::ofstream(temporary_, std::ios::binary | std::ios::trunc))
+      throw InputError(text("corpus.file: ", path_, " cannot be written: ", std::strerror(errno),
+                            "; its folder must exist and be writable"));
+  }
+  ~Output() {
+    std::error_code ignored;
+    if (root_) std::filesystem::remove(temporary_, ignored);
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  const std::string& temporary() const { return temporary_; }
+  void complete() {
+    if (root_) std::filesystem::rename(temporary_, path_);
+  }
+
+ private:
+  std::string path_;
+  std::string temporary_;
+  bool root_;
+};
+
+Tokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiCommunicator& world) {
+  const bool given = !settings.tokenizer.model.empty();
+  std::string sample;
+  if (!given) sample = sample_text(survey, settings.corpus.valid_fraction, sample_bytes, world);
+  std::string model;
+  agree(world, [&] {
+    if (world.rank() != 0) return;
+    if (!given) std::cerr << "training the tokenizer on " << sample.size() / 1000 << " kB of text\n";
+    model =
+        given ? Tokenizer::from_file(settings.tokenizer.model).model() : train_tokenizer(sample, settings.tokenizer);
+  });
+  world.broadcast(model);
+  Tokenizer tokenizer(std::move(model), given ? settings.tokenizer.model : "the trained tokenizer");
+  if (given && settings.tokenizer.lowercase && !tokenizer.lowercases())
+    throw InputError(text("tokenizer.lowercase: ", settings.tokenizer.model,
+                          " tells upper from lower case; leave the key out or give a model that does not"));
+  return tokenizer;
+}
+
+void expect_both_splits(const Places& places) {
+  for (const Split split : {Split::train, Split::validation}) {
+    if (places.splits[static_cast<std::size_t>(split)].total.tokens == 0)
+      throw InputError(text("corpus.valid_fraction: nothing of this text falls to the ", name_of(split), " split; ",
+                            split == Split::train ? "lower" : "raise", " corpus.valid_fraction or give more text"));
+  }
+}
+
+std::string provenance(const Settings& settings, const Survey& survey, const TextCounts& counts, bool lowercases) {
+  nlohmann::ordered_json files = nlohmann::json::array();
+  for (const SurveyedFile& file : survey.files)
+    files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"crc32", text(std::hex, file.crc32)}});
+  const CorpusSettings& corpus = settings.corpus;
+  nlohmann::ordered_json keys = {{"corpus.valid_fraction", corpus.valid_fraction},
+                                 {"corpus.rare_coverage", corpus.rare_coverage}};
+  if (corpus.rare_min_count) keys["corpus.rare_min_count"] = *corpus.rare_min_count;
+  if (corpus.rare_max_count) keys["corpus.rare_max_count"] = *corpus.rare_max_count;
+  keys["tokenizer.model"] = settings.tokenizer.model;
+  keys["tokenizer.lowercase"] = lowercases;
+  const nlohmann::ordered_json all = {
+      {"version", text(version(), " (", git_commit(), ")")},
+      {"files", files},
+      {"settings", keys},
+      {"cleaned", {{"invalid_sequences", counts.cleaning.invalid}, {"control_characters", counts.cleaning.control}}}};
+  return all.dump(2);
+}
+
+void write_words(hdf5::File& file, const std::vector<CountedWord>& words, Communicator& world) {
+  std::vector<std::uint8_t> lines;
+  std::vector<std::int64_t> counts;
+  for (const auto& [word, count] : words) {
+    lines.insert(lines.end(), word.begin(), word.end());
+    lines.push_back('\n');
+    counts.push_back(count.occurrences);
+  }
+  hdf5::Group group = file.group("words");
+  write_all(group, "text", std::span<const std::uint8_t>(lines), world);
+  write_all(group, "count", std::span<const std::int64_t>(counts), world);
+}
+
+void write_rare_words(hdf5::File& file, const std::vector<RareWord>& rare, Communicator& world) {
+  std::vector<std::uint8_t> lines;
+  std::vector<std::int64_t> counts;
+  if (world.rank() == 0) {
+    for (const RareWord& word : rare) {
+      lines.insert(lines.end(), word.text.begin(), word.text.end());
+      lines.push_back('\n');
+      counts.push_back(word.count);
+    }
+  }
+  hdf5::Group group = file.group("rare");
+  write_all(group, "word", std::span<const std::uint8_t>(lines), world);
+  write_all(group, "count", std::span<const std::int64_t>(counts), world);
+}
+
+void write_tokenizer(hdf5::File& file, const Tokenizer& tokenizer, Communicator& world) {
+  const std::string bytes = world.rank() == 0 ? tokenizer.model() : "";
+  write_all(file, "tokenizer", std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), world);
+  file.set_attribute("vocabulary_size", std::int64_t{tokenizer.vocabulary_size()});
+  for (std::size_t id = 0; id < special_pieces.size(); ++id)
+    file.set_attribute(special_pieces[id], static_cast<std::int64_t>(id));
+}
+
+std::string percent(std::int64_t part, std::int64_t whole) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(2) << 100.0 * static_cast<double>(part) / static_cast<double>(whole) << " %";
+  return out.str();
+}
+
+struct Chosen {
+  RareBand band;
+  std::size_t keys;
+};
+
+/// What was chosen and done, in words.
+std::string summary(const std::string& path, const Survey& survey, const Tokenizer& tokenizer, const TextCounts& counts,
+                    const Chosen& rare, const WrittenText& written, double seconds, int ranks) {
+  std::ostringstream out;
+  out << "vocabulary: " << tokenizer.vocabulary_size() << " pieces" << (tokenizer.lowercases() ? ", lower-cased" : "")
+      << '\n';
+  const SplitSizes& train = counts.places.splits[static_cast<std::size_t>(Split::train)].total;
+  const SplitSizes& validation = counts.places.splits[static_cast<std::size_t>(Split::validation)].total;
+  out << "rare words: " << rare.keys << " keys, the words of several pieces that occur " << rare.band.minimum << " to "
+      << rare.band.maximum << " times; " << percent(written.rare_occurrences[0], counts.running_words)
+      << " of the running words, in " << percent(written.rare_sentences[0], train.sentences) << " of the sentences\n";
+  if (counts.cleaning.invalid + counts.cleaning.control > 0)
+    out << "cleaned: " << counts.cleaning.invalid << " ill-formed UTF-8 sequences and " << counts.cleaning.control
+        << " control characters left out\n";
+  const double megabytes = static_cast<double>(survey.bytes) * 1e-6;
+  out << std::fixed << std::setprecision(1) << path << ": " << train.tokens << " training and " << validation.tokens
+      << " validation tokens in " << train.sentences << " and " << validation.sentences << " sentences, from "
+      << megabytes << " MB of text and " << counts.running_words << " running words in " << seconds << " s ("
+      << megabytes / seconds << " MB/s on " << ranks << (ranks == 1 ? " rank" : " ranks") << ")\n";
+  return out.str();
+}
+
+}  // namespace
+
+void prepare(const Settings& settings, MpiCommunicator& world) {
+  const auto start = std::chrono::steady_clock::now();
+  const bool root = world.rank() == 0;
+  const CorpusSettings& keys = settings.corpus;
+  const auto output = agree(world, [&] { return std::make_unique<Output>(keys.file, root); });
+  const Survey survey = survey_text(keys.text, world);
+  const Tokenizer tokenizer = make_tokenizer(settings, survey, world);
+  UnitEncoder encoder(tokenizer);
+  const TextCounts counts = count_text(survey, encoder, keys.valid_fraction, world);
+  expect_both_splits(counts.places);
+
+  const std::vector<CountClass> classes = count_classes(counts.words, world);
+  const RareBand band =
+      choose_band(classes, counts.running_words,
+                  {.coverage = keys.rare_coverage, .minimum = keys.rare_min_count, .maximum = keys.rare_max_count});
+  const std::vector<RareWord> rare = rare_words_of(counts.words, band, world);
+
+  hdf5::File file = hdf5::File::create(output->temporary(), world.native());
+  write_schema(file, "corpus", corpus_schema);
+  const WrittenText written = write_text(file, output->temporary(), survey, encoder,
+                                         {.valid_fraction = keys.valid_fraction,
+                                          .vocabulary_size = tokenizer.vocabulary_size(),
+                                          .places = counts.places,
+                                          .rare = rare},
+                                         world);
+  write_words(file, counts.words, world);
+  write_rare_words(file, rare, world);
+  write_tokenizer(file, tokenizer, world);
+  file.set_attribute("digest", written.digest);
+  file.set_attribute("running_words", counts.running_words);
+  file.set_attribute("rare_minimum", band.minimum);
+  file.set_attribute("rare_maximum", band.maximum);
+  file.write_text("provenance", provenance(settings, survey, counts, tokenizer.lowercases()));
+  file.close();
+  agree(world, [&] { output->complete(); });
+  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - start;
+  if (root)
+    std::cout << summary(keys.file, survey, tokenizer, counts, {.band = band, .keys = rare.size()}, written,
+                         duration.count(), world.size())
+              << std::flush;
+}
+
+}  // namespace tenfold

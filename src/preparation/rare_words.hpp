@@ -1,0 +1,50 @@
+#pragma once
+// Which words are rare: a band of counts, by coverage (Wu et al. 2020, arXiv 2008.01466, take words that occur
+// 100 to 500 times in 3.4 G words; what carries over to other sizes is their share of the running words).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/corpus.hpp"
+#include "parallel/communicator.hpp"
+#include "preparation/word_table.hpp"
+
+namespace tenfold {
+
+/// Rare are the words that occur minimum to maximum times in the training split and are split by the tokenizer.
+struct RareBand {
+  std::int64_t minimum;
+  std::int64_t maximum;
+  bool operator==(const RareBand&) const = default;
+};
+
+/// Words that occur as often as each other, taken together.
+struct CountClass {
+  std::int64_t occurrences;   ///< of each word
+  std::int64_t words;         ///< split at least once
+  std::int64_t pieces_apart;  ///< occurrences of all of them that two or more pieces make up
+};
+
+struct RareRule {
+  double coverage;  ///< share of the running words that rare occurrences should make up; 0: no rare words
+  std::optional<std::int64_t> minimum;
+  std::optional<std::int64_t> maximum;
+};
+
+/// The band of a rule. Bounds that are given stand. Of those left open, the paper's shape (maximum = 5 x minimum) is
+/// tried from a minimum of 10 upwards as long as the band still covers the share. If 10..50 falls short, the maximum
+/// goes up, to a ten thousandth of the running words at most, and then the minimum down, to 2 at least.
+RareBand choose_band(const std::vector<CountClass>& classes, std::int64_t running_words, const RareRule& rule);
+
+/// Occurrences that the band covers.
+std::int64_t covered(const std::vector<CountClass>& classes, const RareBand& band);
+
+/// The classes of all ranks' words, by occurrences. Collective; the same on all ranks.
+std::vector<CountClass> count_classes(const std::vector<CountedWord>& mine, Communicator& world);
+
+/// The rare words of all ranks, the most frequent first (ties by text); a word's key is its index. Collective.
+std::vector<RareWord> rare_words_of(const std::vector<CountedWord>& mine, const RareBand& band, Communicator& world);
+
+}  // namespace tenfold

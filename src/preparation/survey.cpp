@@ -1,0 +1,155 @@
+#include "preparation/survey.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <set>
+
+#include "parallel/agree.hpp"
+#include "preparation/cleaning.hpp"
+
+namespace tenfold {
+
+namespace {
+
+constexpr std::int64_t batch_bytes = 1 << 20;
+
+/// Adds up the bytes of a file and refuses what is no text as soon as it shows.
+class TextCheck {
+ public:
+  explicit TextCheck(const std::string& path) : path_(path) {}
+
+  void look(std::string_view bytes) {
+    constexpr std::int64_t bytes_a_nul = 1000;
+    constexpr std::int64_t bytes_an_error = 20;
+    const bool beginning = bytes_ == 0;
+    bytes_ += static_cast<std::int64_t>(bytes.size());
+    nuls_ += std::count(bytes.begin(), bytes.end(), '\0');
+    if (nuls_ * bytes_a_nul > bytes_)
+      throw InputError(text("corpus.text: ", path_, " is a binary file or UTF-16 (", nuls_, " NUL bytes in the first ",
+                            bytes_, "); give plain or gzipped UTF-8 text"));
+    if (beginning) {
+      std::string clean;
+      CleaningCounts counts;
+      clean_text(bytes, clean, counts);
+      if (counts.invalid * bytes_an_error > bytes_)
+        throw InputError(text("corpus.text: ", path_, " is not UTF-8 text (", counts.invalid,
+                              " ill-formed sequences in ", bytes_, " bytes); convert it with iconv -t UTF-8"));
+    }
+    crc_ = crc32_z(crc_, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+  }
+
+  std::int64_t bytes() const { return bytes_; }
+  std::int64_t crc() const { return static_cast<std::int64_t>(crc_); }
+
+ private:
+  std::string path_;
+  std::int64_t bytes_ = 0;
+  std::int64_t nuls_ = 0;
+  uLong crc_ = crc32_z(0, nullptr, 0);
+};
+
+/// The part of SurveyedFile that travels.
+struct FileFacts {
+  std::int64_t file;
+  std::int64_t bytes;
+  std::int64_t crc32;
+};
+
+FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<Batch>& batches) {
+  TextFile file(path);
+  TextCheck check(path);
+  UnitReader reader(file, 0, {}, [&](std::string_view bytes) { check.look(bytes); });
+  Unit unit;
+  const std::size_t first = batches.size();
+  bool full = true;
+  while (reader.next(unit)) {
+    if (full) {
+      const std::int64_t begin = batches.size() == first ? 0 : batches.back().end;
+      batches.push_back({.file = index, .begin = begin, .end = begin, .documents = 0, .first_document = 0});
+    }
+    batches.back().end = unit.end;
+    batches.back().documents += unit.starts_document ? 1 : 0;
+    full = unit.end - batches.back().begin >= batch_bytes;
+  }
+  if (batches.size() == first)
+    throw InputError(text("corpus.text: ", path, " is empty; give one paragraph a line, or leave the file out"));
+  return {.file = index, .bytes = check.bytes(), .crc32 = check.crc()};
+}
+
+void refuse_repeated(const std::vector<std::string>& paths) {
+  std::set<std::string> seen;
+  for (const std::string& path : paths) {
+    if (!seen.insert(path).second) throw InputError(text("corpus.text: ", path, " is given twice; name it once"));
+  }
+}
+
+}  // namespace
+
+Survey survey_text(const std::vector<std::string>& paths, Communicator& world) {
+  refuse_repeated(paths);
+  std::vector<Batch> batches;
+  std::vector<FileFacts> facts;
+  const auto rank = static_cast<std::size_t>(world.rank());
+  const auto size = static_cast<std::size_t>(world.size());
+  // A wrong path is told before a long file is read.
+  agree(world, [&] {
+    for (std::size_t i = rank; i < paths.size(); i += size) TextFile{paths[i]};
+  });
+  agree(world, [&] {
+    for (std::size_t i = rank; i < paths.size(); i += size)
+      facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches));
+  });
+  Survey survey;
+  survey.batches = world.all_gather_v(std::span<const Batch>(batches)).values;
+  std::ranges::stable_sort(survey.batches, {}, &Batch::file);
+  std::int64_t documents = 0;
+  for (Batch& batch : survey.batches) {
+    batch.first_document = documents;
+    documents += batch.documents;
+    survey.bytes += batch.end - batch.begin;
+  }
+  survey.files.resize(paths.size());
+  for (const FileFacts& fact : world.all_gather_v(std::span<const FileFacts>(facts)).values) {
+    const auto file = static_cast<std::size_t>(fact.file);
+    survey.files[file] = {.path = paths[file], .bytes = fact.bytes, .crc32 = fact.crc32};
+  }
+  return survey;
+}
+
+Share share_of(const Survey& survey, int rank, int size) {
+  // The first batch that begins at or after a rank's part of the bytes is its first.
+  const auto first = [&](int r) {
+    std::int64_t before = 0;
+    std::size_t batch = 0;
+    while (batch < survey.batches.size() && before * size < survey.bytes * r) {
+      before += survey.batches[batch].end - survey.batches[batch].begin;
+      ++batch;
+    }
+    return batch;
+  };
+  return {.begin = first(rank), .end = rank + 1 == size ? survey.batches.size() : first(rank + 1)};
+}
+
+void BatchReader::read(std::size_t batch, const std::function<void(const Unit&, std::int64_t)>& visit) {
+  const Batch& wanted = survey_->batches.at(batch);
+  const std::string& path = survey_->files[static_cast<std::size_t>(wanted.file)].path;
+  if (wanted.file != file_index_) {
+    reader_.reset();
+    file_ = std::make_unique<TextFile>(path);
+    file_index_ = wanted.file;
+  }
+  if (!reader_ || unit_.end != wanted.begin) {
+    reader_ = std::make_unique<UnitReader>(*file_, wanted.begin);
+    unit_.end = wanted.begin;
+  }
+  std::int64_t document = wanted.first_document - 1;
+  while (unit_.end < wanted.end && reader_->next(unit_)) {
+    document += unit_.starts_document ? 1 : 0;
+    visit(unit_, document);
+  }
+  if (unit_.end != wanted.end || document + 1 != wanted.first_document + wanted.documents)
+    throw InputError(text("corpus.text: ", path, " changed while it was read; run again when it is complete"));
+}
+
+}  // namespace tenfold

@@ -1,0 +1,64 @@
+#pragma once
+// The first look at the text: what can be wrong with it is found here, before any work, and it is cut into batches that
+// ranks can take up anywhere.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "parallel/communicator.hpp"
+#include "preparation/unit_reader.hpp"
+
+namespace tenfold {
+
+/// About 1 MiB of whole units of one file.
+struct Batch {
+  std::int64_t file;
+  std::int64_t begin;  ///< bytes of the (uncompressed) file
+  std::int64_t end;
+  std::int64_t documents;       ///< how many start in it
+  std::int64_t first_document;  ///< how many start before it, over all files
+};
+
+struct SurveyedFile {
+  std::string path;
+  std::int64_t bytes;  ///< of text, uncompressed
+  std::int64_t crc32;  ///< of the text, as `gzip -lv` shows it for a gzipped file
+};
+
+struct Survey {
+  std::vector<SurveyedFile> files;
+  std::vector<Batch> batches;  ///< in the order of the text
+  std::int64_t bytes = 0;      ///< sum of the batches
+};
+
+/// Reads every file once, each on one rank. Throws, on all ranks, an InputError that names a file that is
+/// missing, unreadable, damaged, binary, not UTF-8, given twice, or without a word. Collective.
+Survey survey_text(const std::vector<std::string>& paths, Communicator& world);
+
+/// Batches [begin, end) of a rank: a contiguous part of the text of about 1/size of its bytes.
+struct Share {
+  std::size_t begin;
+  std::size_t end;
+};
+Share share_of(const Survey& survey, int rank, int size);
+
+/// Reads batches of a survey; cheap when they are asked for in order.
+class BatchReader {
+ public:
+  explicit BatchReader(const Survey& survey) : survey_(&survey) {}
+
+  /// Visits the units of a batch with the number of the document that each belongs to, counted over all files.
+  void read(std::size_t batch, const std::function<void(const Unit& unit, std::int64_t document)>& visit);
+
+ private:
+  const Survey* survey_;
+  std::int64_t file_index_ = -1;
+  std::unique_ptr<TextFile> file_;
+  std::unique_ptr<UnitReader> reader_;
+  Unit unit_;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,240 @@
+#include "training/pretraining.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/version.hpp"
+#include "config/configuration.hpp"
+#include "parallel/agree.hpp"
+#include "parallel/host_table.hpp"
+#include "parallel/replica_check.hpp"
+#include "training/memory.hpp"
+#include "training/packing.hpp"
+#include "training/peak.hpp"
+#include "training/schedule.hpp"
+#include "training/step_dump.hpp"
+
+namespace tenfold {
+
+namespace {
+
+constexpr int most_skipped_in_row = 10;
+constexpr double mebi = 1024.0 * 1024.0;
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, Communicator& world) {
+  return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
+}
+
+std::string checkpoint_folder(const Settings& settings) { return settings.run.folder + "/checkpoints"; }
+
+}  // namespace
+
+Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
+                         const std::map<std::string, std::string>& library_versions)
+    : settings_(settings),
+      runtime_(runtime),
+      grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
+      watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
+      peak_(runtime.world().all_reduce_sum(measure_matmul_peak(queue_, compute_type(settings)))),
+      start_memory_(resident_bytes()),
+      corpus_(agree(runtime.world(), [&] { return Corpus(settings.data.corpus); })),
+      train_(packed(corpus_, Split::train, settings, runtime.world())),
+      held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
+      folder_(open_folder()),
+      arena_(queue_.device()),
+      learner_(settings, corpus_.vocabulary_size(), arena_),
+      reducer_(grid_.data(), learner_.parameters().gradients()),
+      schedule_(train_.count(), settings.run.seed, settings.data.global_batch, grid_.data().rank(), grid_.data().size()),
+      builder_(train_, settings.objective, corpus_.vocabulary_size(), learner_.batch_shape(),
+               stream_key(settings.run.seed, "mask")),
+      validator_(held_out_, settings, corpus_.vocabulary_size(), grid_.data().rank(), grid_.data().size()),
+      batches_(static_cast<std::size_t>(settings.data.global_batch / grid_.data().size() / *settings.data.micro_batch),
+               HostBatch(learner_.batch_shape())) {
+  state_.configuration = to_ini(settings, "pretrain");
+  state_.corpus_digest = corpus_.digest();
+  state_.tokenizer = corpus_.tokenizer_model();
+  learner_.initialise(queue_);
+  resume();
+  start_reporting(library_versions);
+  queue_.observe([this](const char* label, bool begin) {
+    if (begin) runtime_.progress().region(label);
+    reducer_.poll();
+  });
+}
+
+std::unique_ptr<RunFolder> Pretraining::open_folder() {
+  auto folder = agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
+    if (runtime_.world().rank() != 0) return nullptr;
+    auto opened = std::make_unique<RunFolder>(settings_.run.folder);
+    if (settings_.run.resume == Resume::never) opened->expect_new();
+    return opened;
+  });
+  prepare_checkpoint_folder(checkpoint_folder(settings_), runtime_.world().native());
+  return folder;
+}
+
+void Pretraining::resume() {
+  if (settings_.run.resume == Resume::never) return;
+  const FoundCheckpoint found = find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
+  for (const DamagedCheckpoint& damaged : found.damaged) say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
+  if (!found.path) {
+    if (settings_.run.resume == Resume::auto_) return;
+    throw InputError(text("run.resume = always, but ", checkpoint_folder(settings_),
+                          " holds no checkpoint; use run.resume=auto to start a run where there is none"));
+  }
+  const Checkpoint checkpoint(*found.path, runtime_.world().native());
+  agree(runtime_.world(), [&] {
+    const RunState stored = read_run_state(checkpoint);
+    expect_same_run(stored);
+    state_.step = stored.step;
+    state_.tokens = stored.tokens;
+    state_.skipped = stored.skipped;
+    state_.skipped_in_row = stored.skipped_in_row;
+    restore(checkpoint, queue_, learner_);
+  });
+  resumed_at_ = state_.step;
+  checkpoints_ = {*found.path};
+}
+
+void Pretraining::expect_same_run(const RunState& stored) const {
+  std::string differences;
+  for (const KeyDifference& key : differences_that_forbid_resume(from_ini(stored.configuration), settings_))
+    differences += text(differences.empty() ? "" : ", ", key.key, " (", key.a, " in the checkpoint, ", key.b, " now)");
+  if (!differences.empty())
+    throw InputError(text("cannot resume ", settings_.run.folder, " with other settings: ", differences,
+                          "; give the same ones, or a new run.folder"));
+  if (stored.corpus_digest != corpus_.digest())
+    throw InputError(text("cannot resume ", settings_.run.folder, " with another corpus: ", corpus_.path(), " has digest ",
+                          corpus_.digest(), ", the checkpoint's had ", stored.corpus_digest));
+  if (stored.step > settings_.run.steps)
+    throw InputError(text(settings_.run.folder, " has done ", stored.step, " steps already, run.steps = ",
+                          settings_.run.steps, " asks for fewer"));
+}
+
+void Pretraining::start_reporting(const std::map<std::string, std::string>& library_versions) {
+  const std::vector<std::string> hosts = runtime_.world().all_gather(runtime_.host());
+  agree(runtime_.world(), [&] {
+    if (!folder_) return;
+    manifest_ = std::make_unique<Manifest>(
+        folder_->manifest(),
+        RunDescription{to_map(settings_, "pretrain"), library_versions, hosts, corpus_.path(), corpus_.digest(),
+                       learner_.parameters().count(), state_.step});
+    const TraceHeader header{{{"configuration", state_.configuration}, {"version", text(version(), " ", git_commit())}},
+                             {{"hosts", hosts}},
+                             {{"seed", static_cast<std::int64_t>(settings_.run.seed)}}};
+    reporter_ = std::make_unique<Reporter>(settings_, *folder_, header, learner_.objective(), resumed_at_, peak_);
+  });
+  say(text(resumed_at_ ? "resumed at step " : "new run at step ", state_.step, ": ", learner_.parameters().count(),
+           " parameters, ", train_.count(), " sequences to train on, ", held_out_.count(), " held out, ",
+           runtime_.world().size(), " ranks, micro-batch ", *settings_.data.micro_batch));
+}
+
+ExitCode Pretraining::run() {
+  if (!resumed_at_) validate();
+  bool stopping = false;
+  while (state_.step < settings_.run.steps && !stopping) {
+    const std::int64_t step = state_.step + 1;
+    runtime_.progress().step(step);
+    const StepRecord record = train_step(step);
+    state_.step = step;
+    state_.tokens += static_cast<std::int64_t>(record.counts.tokens);
+    if (reporter_) reporter_->step(record);
+    judge(record.result);
+    const bool last = step == settings_.run.steps;
+    if (step % settings_.parallel.replica_check_every == 0)
+      check_replicas(grid_.data(), learner_.parameters().masters(), step);
+    stopping = signals_.requested(runtime_.world());
+    if (last || step % settings_.validation.every == 0) validate();
+    if (last || stopping || step % settings_.checkpoint.every == 0) save();
+  }
+  report_memory();
+  const ExitCode code = state_.step < settings_.run.steps ? ExitCode::stopped : ExitCode::done;
+  if (code == ExitCode::stopped) say(text("stopped on request after step ", state_.step, "; continue with run.resume=auto"));
+  if (reporter_) reporter_->finish(code == ExitCode::done ? "success" : "aborted");
+  if (manifest_) manifest_->finish(static_cast<int>(code), state_.step);
+  return code;
+}
+
+StepRecord Pretraining::train_step(std::int64_t step) {
+  StepRecord record;
+  record.step = step;
+  record.seconds_checkpoint = std::exchange(seconds_checkpoint_, 0.0);
+  record.learning_rate = learning_rate(settings_.optimizer, step, settings_.run.steps);
+  const auto start = Clock::now();
+  Counts mine;
+  build_batches(step, mine);
+  record.seconds_data = seconds_since(start);
+  const auto exchange = Clock::now();
+  record.counts = all_reduce(grid_.data(), mine);
+  const double seconds_counts = seconds_since(exchange);
+  std::optional<StepDump> dump;
+  if (step == settings_.debug.dump_step)
+    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, batches_.front(),
+                 learner_.batch_shape(), queue_, learner_);
+  record.result = learner_.step(queue_, grid_.data(), reducer_, batches_, record.counts, step, record.learning_rate);
+  if (dump) dump->finish(record.result, queue_, learner_);
+  record.result.seconds_communication += seconds_counts;
+  record.flops = learner_.objective().training_flops(record.counts);
+  record.seconds = seconds_since(start);
+  return record;
+}
+
+void Pretraining::build_batches(std::int64_t step, Counts& counts) {
+  schedule_.samples(step, samples_);
+  const auto micro = static_cast<std::size_t>(*settings_.data.micro_batch);
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    builder_.build(std::span(samples_).subspan(i * micro, micro), batches_[i]);
+    count(batches_[i], micro, counts);
+  }
+}
+
+void Pretraining::judge(const StepResult& result) {
+  if (!result.skipped) {
+    state_.skipped_in_row = 0;
+    return;
+  }
+  ++state_.skipped;
+  ++state_.skipped_in_row;
+  if (state_.skipped_in_row < most_skipped_in_row) return;
+  agree(runtime_.world(), [&] {
+    throw Error(text("the loss or its gradient was not finite in ", state_.skipped_in_row, " steps in a row, the last ",
+                     state_.step, "; lower optimizer.learning_rate or resume from an earlier checkpoint"));
+  });
+}
+
+void Pretraining::validate() {
+  const Validator::Result result = validator_.run(queue_, grid_.data(), learner_);
+  if (reporter_) reporter_->validation(state_.step, state_.tokens, result);
+}
+
+void Pretraining::save() {
+  const auto start = Clock::now();
+  if (reporter_) reporter_->flush();
+  const SavedCheckpoint saved = save_checkpoint(checkpoint_folder(settings_), state_.step,
+                                                checkpoint_content(state_, learner_, grid_.data()),
+                                                settings_.checkpoint.keep, grid_.data().native());
+  std::erase_if(checkpoints_, [&](const std::string& path) { return std::ranges::find(saved.removed, path) != saved.removed.end(); });
+  checkpoints_.push_back(saved.path);
+  if (manifest_) manifest_->set_checkpoints(checkpoints_);
+  seconds_checkpoint_ += seconds_since(start);
+  say(text("saved ", saved.path, " (", static_cast<double>(saved.bytes) / mebi, " MiB)"));
+}
+
+void Pretraining::report_memory() {
+  const auto used = static_cast<double>(peak_resident_bytes() - start_memory_);
+  const double most = runtime_.world().all_reduce_max(used);
+  say(text("memory a rank: ", most / mebi, " MiB at most (VmHWM less start-up), planned ",
+           static_cast<double>(arena_.bytes()) / mebi, " MiB"));
+}
+
+void Pretraining::say(const std::string& words) {
+  if (reporter_)
+    reporter_->say(words);
+  else if (runtime_.world().rank() == 0)
+    std::cout << words << std::endl;
+}
+
+}  // namespace tenfold

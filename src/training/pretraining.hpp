@@ -1,0 +1,69 @@
+#pragma once
+// A pre-training run in its folder, from the first or a saved step to the last, or to where it is asked to stop.
+
+#include <memory>
+#include <optional>
+
+#include "io/checkpoint.hpp"
+#include "io/corpus.hpp"
+#include "io/manifest.hpp"
+#include "io/run_folder.hpp"
+#include "parallel/process_grid.hpp"
+#include "parallel/runtime.hpp"
+#include "parallel/signals.hpp"
+#include "parallel/watchdog.hpp"
+#include "training/reporter.hpp"
+#include "training/run_state.hpp"
+
+namespace tenfold {
+
+class Pretraining {
+ public:
+  /// Opens corpus and run folder, takes memory, and initialises or resumes. `library_versions` by name, for the manifest. Collective.
+  /// Everything that is wrong with the user's input is found here, before any work.
+  Pretraining(const Settings& settings, Runtime& runtime, const std::map<std::string, std::string>& library_versions);
+
+  /// Trains. `done`, or `stopped` with a checkpoint saved when SIGUSR1 or SIGTERM asked for it.
+  ExitCode run();
+
+ private:
+  std::unique_ptr<RunFolder> open_folder();
+  void resume();
+  void expect_same_run(const RunState& stored) const;
+  void start_reporting(const std::map<std::string, std::string>& library_versions);
+  StepRecord train_step(std::int64_t step);
+  void build_batches(std::int64_t step, Counts& counts);
+  void judge(const StepResult& result);
+  void validate();
+  void save();
+  void report_memory();
+  void say(const std::string& words);
+
+  Settings settings_;
+  Runtime& runtime_;
+  ProcessGrid grid_;
+  Watchdog watchdog_;
+  Queue queue_;
+  double peak_;               ///< matrix-product FLOP/s of all ranks
+  std::size_t start_memory_;  ///< bytes resident before anything of the run was made
+  Corpus corpus_;
+  CorpusSequences train_, held_out_;
+  std::unique_ptr<RunFolder> folder_;  ///< rank 0 only
+  Arena arena_;
+  Learner learner_;
+  GradientReducer reducer_;
+  SampleSchedule schedule_;
+  BatchBuilder builder_;
+  Validator validator_;
+  std::vector<Sample> samples_;
+  std::vector<HostBatch> batches_;
+  RunState state_;
+  std::optional<std::int64_t> resumed_at_;
+  StopSignals signals_;
+  std::unique_ptr<Manifest> manifest_;  ///< rank 0 only
+  std::unique_ptr<Reporter> reporter_;  ///< rank 0 only
+  std::vector<std::string> checkpoints_;
+  double seconds_checkpoint_ = 0;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,32 @@
+#pragma once
+// Where the time of a queue goes: calls and seconds of every kernel label, without the kernels that it called itself.
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tenfold {
+
+class Profile {
+ public:
+  struct Entry {
+    std::int64_t calls = 0;
+    double seconds = 0;
+  };
+  /// As a Queue::Observer.
+  void observe(const char* label, bool begin);
+  const std::map<std::string_view, Entry>& entries() const { return entries_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Open {
+    const char* label;
+    Clock::time_point resumed;
+  };
+  std::map<std::string_view, Entry> entries_;
+  std::vector<Open> open_;
+};
+
+}  // namespace tenfold

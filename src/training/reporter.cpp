@@ -1,0 +1,142 @@
+#include "training/reporter.hpp"
+
+#include <unistd.h>
+
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "base/version.hpp"
+
+namespace tenfold {
+
+namespace {
+
+constexpr double giga = 1e9;
+
+std::vector<TraceTable> tables(const std::vector<std::string>& metrics) {
+  std::vector<TraceColumn> train = {{"step", DType::i64}};
+  for (const std::string& name : metrics) train.push_back({name, DType::f64});
+  for (const char* name : {"learning_rate", "gradient_norm"}) train.push_back({name, DType::f64});
+  for (const char* name : {"tokens", "sequences", "skipped"}) train.push_back({name, DType::i64});
+  for (const char* name : {"seconds", "seconds_data", "seconds_compute", "seconds_communication", "seconds_checkpoint",
+                           "model_flops"})
+    train.push_back({name, DType::f64});
+  std::vector<TraceColumn> validation = {{"step", DType::i64}, {"tokens", DType::i64}};
+  for (const std::string& name : metrics) validation.push_back({name, DType::f64});
+  return {{"train", train}, {"validation", validation}};
+}
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds);
+  std::ostringstream out;
+  if (whole >= 3600) out << whole / 3600 << ':' << std::setfill('0') << std::setw(2);
+  out << whole / 60 % 60 << ':' << std::setfill('0') << std::setw(2) << whole % 60;
+  return out.str();
+}
+
+}  // namespace
+
+Reporter::Reporter(const Settings& settings, const RunFolder& folder, const TraceHeader& header,
+                   const Objective& objective, std::optional<std::int64_t> resume_step, double peak)
+    : settings_(settings),
+      metric_names_(objective.metric_names()),
+      log_(folder.log()),
+      mllog_(folder.mllog()),
+      trace_(folder.trace(), tables(metric_names_), header, resume_step, static_cast<std::size_t>(settings.log.every)),
+      peak_(peak),
+      terminal_(isatty(STDOUT_FILENO) == 1) {
+  mllog_.point("submission_benchmark", "bert-pretraining");
+  mllog_.point("seed", settings.run.seed);
+  mllog_.point("global_batch_size", settings.data.global_batch);
+  mllog_.start("run_start");
+}
+
+void Reporter::step(const StepRecord& record) {
+  std::vector<TraceValue> row = {record.step};
+  for (double value : record.result.metrics) row.emplace_back(value);
+  row.emplace_back(record.learning_rate);
+  row.emplace_back(record.result.gradient_norm);
+  row.emplace_back(static_cast<std::int64_t>(record.counts.tokens));
+  row.emplace_back(static_cast<std::int64_t>(record.counts.sequences));
+  row.emplace_back(static_cast<std::int64_t>(record.result.skipped));
+  for (double value : {record.seconds, record.seconds_data, record.result.seconds_compute,
+                       record.result.seconds_communication, record.seconds_checkpoint, record.flops})
+    row.emplace_back(value);
+  trace_.append("train", row);
+
+  seconds_ += record.seconds + record.seconds_checkpoint;
+  tokens_ += record.counts.tokens;
+  flops_ += record.flops;
+  constexpr double smoothing = 0.1;
+  smoothed_step_seconds_ =
+      smoothed_step_seconds_ == 0 ? record.seconds : smoothed_step_seconds_ + smoothing * (record.seconds - smoothed_step_seconds_);
+  last_step_ = record.step;
+  last_loss_ = record.result.metrics.front();
+  const std::string line = describe(record);
+  const bool due = record.step % settings_.log.every == 0 || record.step == settings_.run.steps;
+  if (due) log_.line(line);
+  if (terminal_)
+    show_progress(line);
+  else if (due)
+    std::cout << line << std::endl;
+}
+
+std::string Reporter::describe(const StepRecord& record) const {
+  std::ostringstream out;
+  out << "step " << record.step << '/' << settings_.run.steps << std::fixed << std::setprecision(4) << "  loss "
+      << record.result.metrics.front() << std::scientific << std::setprecision(2) << "  lr " << record.learning_rate
+      << std::fixed << std::setprecision(3) << "  norm " << record.result.gradient_norm << std::setprecision(0) << "  "
+      << record.counts.tokens / record.seconds << " tokens/s  " << std::setprecision(1)
+      << record.flops / record.seconds / giga << " GFLOP/s  left "
+      << duration(smoothed_step_seconds_ * static_cast<double>(settings_.run.steps - record.step));
+  if (record.result.skipped) out << "  SKIPPED: loss or gradient not finite";
+  return out.str();
+}
+
+void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result) {
+  std::vector<TraceValue> row = {step, tokens};
+  std::ostringstream line;
+  line << "validation at step " << step << std::fixed << std::setprecision(4);
+  for (std::size_t i = 0; i < result.metrics.size(); ++i) {
+    row.emplace_back(result.metrics[i]);
+    line << "  " << metric_names_[i] << ' ' << result.metrics[i];
+  }
+  trace_.append("validation", row);
+  mllog_.point("eval_loss", result.metrics.front(), {{"samples_count", step * settings_.data.global_batch}});
+  say(line.str());
+}
+
+void Reporter::say(const std::string& words) {
+  clear_progress();
+  log_.line(words);
+  std::cout << words << std::endl;
+}
+
+void Reporter::finish(const char* status) {
+  std::ostringstream line;
+  line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4) << ", loss "
+       << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_) << ", "
+       << (seconds_ > 0 ? tokens_ / seconds_ : 0) << " tokens/s, " << std::setprecision(1)
+       << (seconds_ > 0 ? flops_ / seconds_ / giga : 0) << " model GFLOP/s, utilisation " << std::setprecision(3)
+       << (seconds_ > 0 ? flops_ / seconds_ / peak_ : 0);
+  say(line.str());
+  mllog_.end("run_stop", {{"status", status}, {"samples_count", last_step_ * settings_.data.global_batch}});
+  trace_.close();
+}
+
+void Reporter::show_progress(const std::string& line) {
+  constexpr std::chrono::milliseconds interval{200};
+  const auto now = std::chrono::steady_clock::now();
+  if (progress_shown_ && now - last_shown_ < interval) return;
+  std::cout << "\r\033[K" << line << std::flush;
+  progress_shown_ = true;
+  last_shown_ = now;
+}
+
+void Reporter::clear_progress() {
+  if (progress_shown_) std::cout << "\r\033[K";
+  progress_shown_ = false;
+}
+
+}  // namespace tenfold

@@ -1,0 +1,67 @@
+#pragma once
+// What rank 0 tells of a run: trace, progress line, log, MLPerf log. On other ranks there is no reporter.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "io/mllog.hpp"
+#include "io/run_folder.hpp"
+#include "io/trace.hpp"
+#include "training/learner.hpp"
+#include "training/validator.hpp"
+
+namespace tenfold {
+
+/// One optimizer step as it is recorded.
+struct StepRecord {
+  std::int64_t step = 0;
+  double learning_rate = 0;
+  Counts counts;
+  StepResult result;
+  double flops = 0;
+  double seconds = 0;
+  double seconds_data = 0;
+  double seconds_checkpoint = 0;  ///< spent since the step before
+};
+
+class Reporter {
+ public:
+  /// `resume_step`: the trace keeps its rows up to there. `peak`: matrix-product FLOP/s of all ranks, of which shares are stated.
+  Reporter(const Settings& settings, const RunFolder& folder, const TraceHeader& header, const Objective& objective,
+           std::optional<std::int64_t> resume_step, double peak);
+
+  void step(const StepRecord& record);
+  void validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result);
+  /// Makes all rows visible, so that a resume from a checkpoint saved next finds them.
+  void flush() { trace_.flush(); }
+  /// A line in the log and on the standard output.
+  void say(const std::string& words);
+  /// Closing line; `status` as in MLPerf: success or aborted.
+  void finish(const char* status);
+
+ private:
+  std::string describe(const StepRecord& record) const;
+  void show_progress(const std::string& line);
+  void clear_progress();
+
+  Settings settings_;
+  std::vector<std::string> metric_names_;
+  LogFile log_;
+  MlLog mllog_;
+  TraceWriter trace_;
+  double peak_;
+  bool terminal_;
+  bool progress_shown_ = false;
+  std::chrono::steady_clock::time_point last_shown_;
+  // Since the start of this job.
+  double seconds_ = 0, tokens_ = 0, flops_ = 0;
+  double smoothed_step_seconds_ = 0;
+  std::int64_t last_step_ = 0;
+  double last_loss_ = 0;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,71 @@
+#include "training/run_state.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tenfold {
+
+namespace {
+
+struct Flat {
+  const char* prefix;
+  Tensor values;
+};
+
+std::array<Flat, 3> flat_buffers(Learner& learner) {
+  return {{{"weights/", learner.parameters().masters()},
+           {"first_moment/", learner.first_moment()},
+           {"second_moment/", learner.second_moment()}}};
+}
+
+/// The part of a parameter that lies in this rank's share of the flat buffer.
+std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin, std::int64_t end) {
+  const std::int64_t first = std::max(begin, parameter.offset);
+  const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
+  if (first >= last) return {};
+  return {{first - parameter.offset, flat.rows(first, last - first).raw(), last - first}};
+}
+
+}  // namespace
+
+CheckpointContent checkpoint_content(const RunState& state, Learner& learner, const Communicator& data) {
+  CheckpointContent content;
+  const std::int64_t size = learner.parameters().padded_size();
+  const std::int64_t begin = size * data.rank() / data.size();
+  const std::int64_t end = size * (data.rank() + 1) / data.size();
+  for (const Flat& flat : flat_buffers(learner))
+    for (const Parameter& parameter : learner.parameters().all())
+      content.tensors.push_back({flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
+  content.integers = {{"step", state.step},
+                      {"tokens", state.tokens},
+                      {"skipped", state.skipped},
+                      {"skipped_in_row", state.skipped_in_row},
+                      {"updates", learner.updates()}};
+  content.texts = {{"configuration", state.configuration}, {"corpus_digest", state.corpus_digest}};
+  content.bytes = {{"tokenizer", state.tokenizer}};
+  return content;
+}
+
+RunState read_run_state(const Checkpoint& checkpoint) {
+  return {checkpoint.integer("step"),        checkpoint.integer("tokens"),     checkpoint.integer("skipped"),
+          checkpoint.integer("skipped_in_row"), checkpoint.text("configuration"), checkpoint.text("corpus_digest"),
+          checkpoint.bytes("tokenizer")};
+}
+
+void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
+  std::vector<float> values;
+  for (const Flat& flat : flat_buffers(learner)) {
+    for (const Parameter& parameter : learner.parameters().all()) {
+      const std::string name = flat.prefix + parameter.name;
+      TENFOLD_VERIFY(checkpoint.has_tensor(name) && checkpoint.shape(name) == parameter.shape, "the checkpoint has no ", name,
+                     " of shape ", parameter.shape.describe());
+      values.resize(static_cast<std::size_t>(parameter.elements()));
+      checkpoint.read(name, 0, std::span(values));
+      queue.copy_in(values.data(), Parameters::slice(flat.values, parameter.offset, parameter.shape));
+    }
+  }
+  learner.set_updates(checkpoint.integer("updates"));
+  learner.weights_changed(queue);
+}
+
+}  // namespace tenfold

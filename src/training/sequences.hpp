@@ -1,0 +1,46 @@
+#pragma once
+// Where token sequences come from: a prepared corpus, or (for benchmarks) random tokens of full length.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "io/corpus.hpp"
+
+namespace tenfold {
+
+class Sequences {
+ public:
+  virtual ~Sequences() = default;
+  virtual std::int64_t count() const = 0;
+  /// Writes sequence `index` ([CLS] first) into `tokens` [T] and returns its length; the rest is left as it is.
+  virtual std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const = 0;
+};
+
+/// A split of a corpus, packed.
+class CorpusSequences : public Sequences {
+ public:
+  /// `begins`: from pack(). The corpus must outlive this.
+  CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
+  std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
+  std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+
+ private:
+  const Corpus& corpus_;
+  std::vector<std::int64_t> begins_;
+  Split split_;
+};
+
+/// Uniformly random ordinary tokens; every sequence is full.
+class RandomSequences : public Sequences {
+ public:
+  RandomSequences(int vocabulary, std::uint64_t seed) : vocabulary_(vocabulary), seed_(seed) {}
+  std::int64_t count() const override { return std::int64_t{1} << 20; }
+  std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+
+ private:
+  int vocabulary_;
+  std::uint64_t seed_;
+};
+
+}  // namespace tenfold

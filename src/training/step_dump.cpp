@@ -1,0 +1,51 @@
+#include "training/step_dump.hpp"
+
+#include "io/schema.hpp"
+
+namespace tenfold {
+
+namespace {
+
+hdf5::Extents extents(const Shape& shape) {
+  hdf5::Extents out;
+  for (int i = 0; i < shape.rank(); ++i) out.push_back(static_cast<hsize_t>(shape[i]));
+  return out;
+}
+
+template <class T>
+void write(hdf5::File& file, const std::string& name, std::span<const T> values, const Shape& shape) {
+  file.create_dataset<T>(name, extents(shape)).write_range(dtype_of<T>(), values.data(), 0, values.size());
+}
+
+void write(hdf5::File& file, const std::string& name, const Tensor& values, Queue& queue) {
+  std::vector<float> host(static_cast<std::size_t>(values.elements()));
+  queue.copy_out(values, host.data());
+  write<float>(file, name, host, values.shape());
+}
+
+}  // namespace
+
+StepDump::StepDump(const std::string& path, const std::string& configuration, const HostBatch& batch,
+                   const BatchShape& shape, Queue& queue, Learner& learner)
+    : file_(hdf5::File::create(path)) {
+  write_schema(file_, "tenfold step dump", 1);
+  file_.write_text("configuration", configuration);
+  const Shape rows{shape.sequences, shape.length};
+  write<std::int32_t>(file_, "batch/tokens", batch.tokens, rows);
+  write<std::int32_t>(file_, "batch/original", batch.original, rows);
+  write<std::int32_t>(file_, "batch/lengths", batch.lengths, {shape.sequences});
+  write<std::int32_t>(file_, "batch/selected_rows", batch.selected_rows, {shape.selected});
+  write<std::int32_t>(file_, "batch/labels", batch.labels, {shape.selected});
+  file_.set_attribute("selected", std::int64_t{batch.selected});
+  for (const Parameter& parameter : learner.parameters().all())
+    write(file_, "parameters/" + parameter.name, learner.parameters().master(parameter), queue);
+}
+
+void StepDump::finish(const StepResult& result, Queue& queue, Learner& learner) {
+  file_.set_attribute("loss", result.metrics.front());
+  for (const Parameter& parameter : learner.parameters().all())
+    write(file_, "gradients/" + parameter.name, learner.parameters().gradient(parameter), queue);
+  file_.close();
+}
+
+}  // namespace tenfold

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""`tenfold prepare` from outside: the same corpus on any number of ranks, a sound file, and clear refusals.
+
+    prepare_test.py PATH_OF_TENFOLD
+"""
+
+import gzip
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NOTA]"]
+MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n"]
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+KEYS = ["--tokenizer.vocabulary_size=400", "--corpus.valid_fraction=0.2"]
+tenfold = os.path.abspath(sys.argv[1])
+
+
+def prepare(ranks, texts, output, *keys):
+    command = MPIRUN + [str(ranks), tenfold, "prepare", *(f"--corpus.text={t}" for t in texts), f"--corpus.file={output}"]
+    return subprocess.run(command + list(keys), env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+def made_up_text(seed, documents):
+    """Words by Zipf's law, several syllables each, in sentences, paragraphs and documents."""
+    draw = random.Random(seed)
+    syllables = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
+    spell = random.Random(0)
+    words = ["".join(spell.choice(syllables) for _ in range(1 + (i > 200) + (i > 2000) + i // 9000)) for i in range(30000)]
+    weights = [1 / (i + 1) for i in range(len(words))]
+    lines = []
+    for _ in range(documents):
+        for _ in range(draw.randint(1, 450)):
+            sentences = []
+            for _ in range(draw.randint(1, 5)):
+                chosen = draw.choices(words, weights, k=draw.randint(2, 12))
+                sentences.append(" ".join(chosen).capitalize() + draw.choice([".", "!", "?", ", said [MASK]."]))
+            lines.append(" ".join(sentences))
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def contents(path):
+    """Every data set and attribute, by name."""
+    found = {}
+
+    def visit(name, item):
+        found.update({f"{name}@{k}": v for k, v in item.attrs.items()})
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        visit("", file)
+        file.visititems(visit)
+    return found
+
+
+def expect(condition, what):
+    if not condition:
+        sys.exit(f"FAILED: {what}")
+
+
+def expect_same_on_any_ranks(folder, texts):
+    reference = None
+    for ranks in (1, 2, 3, 4):
+        output = f"{folder}/ranks{ranks}.h5"
+        result = prepare(ranks, texts, output, *KEYS)
+        expect(result.returncode == 0, f"{ranks} ranks: {result.stderr}")
+        found = contents(output)
+        if reference is None:
+            reference = found
+        expect(found.keys() == reference.keys(), f"{ranks} ranks: other data sets")
+        for name, value in found.items():
+            expect(numpy.array_equal(value, reference[name]), f"{ranks} ranks: {name} differs from one rank's")
+    return reference
+
+
+def lines_of(data):
+    return data.tobytes().decode().splitlines()
+
+
+def expect_sound(path, corpus):
+    for name, value in enumerate(SPECIALS):
+        expect(corpus[f"@{value}"] == name, f"{value} is not {name}")
+    with h5py.File(path) as file:
+        for split in ("train", "validation"):
+            for name in ("tokens", "sentence_offsets", "document_offsets", "rare/key", "rare/begin", "rare/end"):
+                data = file[f"{split}/{name}"]
+                expect(data.size == 0 or data.fletcher32, f"{split}/{name} has no checksums")
+                expect(data.size == 0 or data.chunks[0] * data.dtype.itemsize <= 65536, f"{split}/{name}: long chunks")
+    rare_words = lines_of(corpus["rare/word"])
+    counts = dict(zip(lines_of(corpus["words/text"]), corpus["words/count"]))
+    expect(len(counts) == len(corpus["words/count"]), "words are not distinct")
+    expect(rare_words and [counts[w] for w in rare_words] == list(corpus["rare/count"]), "counts of rare words")
+    expect(sum(counts.values()) == corpus["@running_words"], "counts do not add up")
+    for split in ("train", "validation"):
+        tokens = corpus[f"{split}/tokens"].astype(int)
+        ends = corpus[f"{split}/sentence_offsets"]
+        documents = corpus[f"{split}/document_offsets"]
+        expect(ends[0] == 0 and ends[-1] == len(tokens) and (numpy.diff(ends) > 1).all(), f"{split}: sentence offsets")
+        expect(numpy.array_equal(numpy.flatnonzero(tokens == 3) + 1, ends[1:]), f"{split}: [SEP] ends sentences only")
+        expect(not numpy.isin(tokens, [0, 2, 4, 5]).any(), f"{split}: control symbols in text")
+        expect(tokens.max() < corpus["@vocabulary_size"], f"{split}: tokens beyond the vocabulary")
+        expect(documents[0] == 0 and documents[-1] == len(tokens) and numpy.isin(documents, ends).all(),
+               f"{split}: document offsets")
+        begin, end = corpus[f"{split}/rare/begin"], corpus[f"{split}/rare/end"]
+        expect(len(begin) > 0 and (begin[1:] >= end[:-1]).all(), f"{split}: rare occurrences overlap")
+        expect((end - begin >= 2).all() and (corpus[f"{split}/rare/key"] < len(rare_words)).all(), f"{split}: occurrences")
+        expect(not any((tokens[b:e] == 3).any() for b, e in zip(begin, end)), f"{split}: an occurrence crosses a [SEP]")
+    share = len(corpus["train/rare/key"]) / corpus["@running_words"]
+    expect(0.005 < share < 0.05, f"rare words make up {share} of the running words, asked for about 0.01")
+
+
+def expect_refusals(folder, good):
+    def write(name, data):
+        with open(f"{folder}/{name}", "wb") as file:
+            file.write(data)
+        return f"{folder}/{name}"
+
+    whole = gzip.compress(open(good, "rb").read())
+    cases = {
+        "missing": ([f"{folder}/nowhere.txt"], [], "does not exist"),
+        "folder": ([folder], [], "is a folder"),
+        "empty": ([write("empty.txt", b"")], [], "is empty"),
+        "blank": ([write("blank.txt", b"\n  \n\n")], [], "is empty"),
+        "binary": ([good, write("binary.bin", bytes(range(256)) * 100 + b"\0" * 5000)], [], "binary.bin"),
+        "utf-16": ([write("wide.txt", "some words\n".encode("utf-16") * 50)], [], "binary file or UTF-16"),
+        "truncated": ([write("cut.gz", whole[: len(whole) // 2])], [], "gzip"),
+        "damaged": ([write("bad.gz", whole[:3000] + bytes(64) + whole[3064:])], [], "gzip"),
+        "twice": ([good, good], [], "given twice"),
+        "few words": ([write("few.txt", b"a few words\n")], [], "corpus.valid_fraction|tokenizer.vocabulary_size"),
+        "vocabulary": ([good], ["--tokenizer.vocabulary_size=500000"], "tokenizer.vocabulary_size"),
+        "no model": ([good], ["--tokenizer.model=" + write("no.model", b"no model")], "no.model"),
+        "no folder": ([good], [f"--corpus.file={folder}/nowhere/out.h5"], "corpus.file"),
+        "not ours": ([good], [f"--corpus.file={good}"], "corpus.file"),
+    }
+    for name, (texts, keys, message) in cases.items():
+        before, files = open(good, "rb").read(), set(os.listdir(folder))
+        outputs = [k for k in keys if k.startswith("--corpus.file=")] or [f"--corpus.file={folder}/refused.h5"]
+        vocabulary = [k for k in keys if k.startswith("--tokenizer.vocabulary_size=")] or [KEYS[0]]
+        others = [k for k in keys if k not in outputs + vocabulary]
+        result = prepare(2, texts, outputs[0].split("=")[1], *vocabulary, *KEYS[1:], *others)
+        expect(result.returncode == 2, f"{name}: exit code {result.returncode}: {result.stderr}")
+        expect(any(m in result.stderr for m in message.split("|")), f"{name}: {result.stderr}")
+        expect(set(os.listdir(folder)) == files, f"{name}: left {set(os.listdir(folder)) - files}")
+        expect(open(good, "rb").read() == before, f"{name}: the text was touched")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        plain, zipped, odd = f"{folder}/plain.txt", f"{folder}/zipped.txt.gz", f"{folder}/odd.txt"
+        with open(plain, "w") as file:
+            file.write(made_up_text(1, 40))
+        with gzip.open(zipped, "wt") as file:
+            file.write(made_up_text(2, 20))
+        with open(odd, "wb") as file:  # a line of 3 MB, bad UTF-8 and control characters
+            long_line = made_up_text(3, 25).replace("\n", " ").encode()
+            file.write(long_line * (3_000_000 // len(long_line) + 1) + b"\nbo\xffba \x07ku\xc3.\r\n\r\nka ba.")
+        corpus = expect_same_on_any_ranks(folder, [plain, zipped, odd])
+        expect_sound(f"{folder}/ranks1.h5", corpus)
+        result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
+        expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
+        expect_refusals(folder, plain)
+    print("prepare: passed")
+
+
+main()

@@ -1,0 +1,131 @@
+#include "parallel/gradient_reducer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <random>
+
+#include "world.hpp"
+
+namespace {
+std::atomic<int> allocations{0};
+}
+
+void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace tenfold {
+namespace {
+
+using testing::world;
+
+constexpr std::int64_t elements = 10'007;
+constexpr std::int64_t bucket_bytes = 4096;
+
+std::vector<float> gradients_of(int rank) {
+  std::mt19937 generator(static_cast<unsigned>(rank));
+  std::normal_distribution<float> normal;
+  std::vector<float> values(elements);
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+void reduce(GradientReducer& reducer, std::int64_t granularity) {
+  reducer.begin_step();
+  for (std::int64_t from = elements; from > 0; from -= granularity) {
+    reducer.ready(from);
+    reducer.poll();
+  }
+  reducer.finish();
+}
+
+std::vector<float> reduced(std::vector<float> values, std::int64_t granularity, std::int64_t bytes = bucket_bytes) {
+  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bytes);
+  reduce(reducer, granularity);
+  return values;
+}
+
+TEST(GradientReducer, SumsEveryElementOnce) {
+  std::vector<double> expected(elements, 0.0);
+  for (int rank = 0; rank < world().size(); ++rank) {
+    const std::vector<float> theirs = gradients_of(rank);
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += double{theirs[i]};
+  }
+  const std::vector<float> sums = reduced(gradients_of(world().rank()), 613);
+  for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(double{sums[i]}, expected[i], 3e-6) << "element " << i;
+}
+
+TEST(GradientReducer, GivesTheSameBitsHoweverReadyIsCalled) {
+  const std::vector<float> mine = gradients_of(world().rank());
+  const std::vector<float> at_once = reduced(mine, elements);
+  for (std::int64_t granularity : {1, 100, 1024, 5000}) EXPECT_EQ(reduced(mine, granularity), at_once) << granularity;
+}
+
+TEST(GradientReducer, EqualsThePlainSumWhereNoRoundingIsInvolved) {
+  std::vector<float> whole(elements);
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    whole[i] = static_cast<float>(static_cast<int>(i) * (world().rank() + 1) % 1000);
+  std::vector<float> plain = whole;
+  world().all_reduce_sum(std::span(plain));
+  for (std::int64_t bytes : {std::int64_t{4}, bucket_bytes, 4 * elements, 8 * elements}) {
+    EXPECT_EQ(reduced(whole, 1000, bytes), plain) << bytes << " bytes a bucket";
+  }
+}
+
+TEST(GradientReducer, EqualsThePlainSumBitForBitOnTwoRanks) {
+  if (world().size() > 2) GTEST_SKIP() << "the order of three summands is the library's";
+  std::vector<float> plain = gradients_of(world().rank());
+  world().all_reduce_sum(std::span(plain));
+  EXPECT_EQ(reduced(gradients_of(world().rank()), 77), plain);
+}
+
+TEST(GradientReducer, LeavesUnfinishedElementsAlone) {
+  std::vector<float> values(elements, 1.0F);
+  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
+  reducer.begin_step();
+  reducer.ready(elements / 2);
+  for (std::size_t i = 0; i < elements / 2; ++i) values[i] = 2.0F;  // backward still writes there
+  reducer.finish();
+  const auto ranks = static_cast<float>(world().size());
+  for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], (i < elements / 2 ? 2.0F : 1.0F) * ranks) << i;
+}
+
+TEST(GradientReducer, CountsBytesAndTimeAStep) {
+  std::vector<float> values(elements, 1.0F);
+  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
+  for (int step = 0; step < 2; ++step) {
+    reduce(reducer, 1000);
+    EXPECT_EQ(reducer.bytes(), world().size() == 1 ? 0 : elements * 4);
+    EXPECT_GE(reducer.seconds_waited(), 0.0);
+  }
+}
+
+TEST(GradientReducer, AllocatesNothingFromTheSecondStepOn) {
+  std::vector<float> values(elements, 1.0F);
+  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
+  reduce(reducer, 1000);
+  const int before = allocations;
+  for (int step = 0; step < 3; ++step) reduce(reducer, 1000);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(GradientReducer, RefusesOtherThanAFlatF32Buffer) {
+  std::vector<double> values(4);
+  EXPECT_THROW(GradientReducer(world(), host_view(std::span(values), {4})), Error);
+  std::vector<float> matrix(4);
+  EXPECT_THROW(GradientReducer(world(), host_view(std::span(matrix), {2, 2})), Error);
+}
+
+}  // namespace
+}  // namespace tenfold

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# The whole test suite, from a bare Debian or Ubuntu machine to a verdict: set-up, format, build, tests, sanitizers, linters.
+#   validation/run.sh
+# Within half an hour on 2 cores. Ends with the first failure; logs of the builds are kept under build/.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+source jobscripts/machines/debian-workstation/profile.sh
+cores=$(nproc)
+stage="start"
+trap 'echo "validation: failed at: $stage" >&2' ERR
+begin() {
+  stage=$1
+  echo "== $stage (${SECONDS} s)"
+}
+
+# logged NAME COMMAND...: the output goes to build/NAME.log and is shown only if the command fails.
+logged() {
+  local log=build/$1.log
+  shift
+  "$@" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+}
+
+# configured_and_built PRESET
+build() {
+  logged "$1-configure" cmake --preset "$1"
+  logged "$1-build" cmake --build --preset "$1" -- -j "$cores"
+}
+
+begin "set-up"
+jobscripts/setup.sh --tests
+mkdir -p build
+mapfile -t sources < <(find base kernels io src validation -name '*.[ch]pp' | sort)
+mapfile -t scripts < <(find jobscripts inputs validation .ci -name '*.sh' | sort)
+
+begin "format of ${#sources[@]} files"
+clang-format --dry-run --Werror "${sources[@]}"
+
+begin "scripts"
+shellcheck --external-sources "${scripts[@]}" .ci/run
+find inputs validation -name '*.py' -exec /usr/bin/python3 -c '
+import ast, sys
+for name in sys.argv[1:]:
+    ast.parse(open(name, encoding="utf-8").read(), name)' {} +
+
+begin "release build"
+build release
+
+begin "clang-tidy"
+# kernels/host uses vector extensions of g++ that clang does not know.
+find base io src kernels -path kernels/host -prune -o -name "*.cpp" -print0 |
+  logged clang-tidy xargs -0 -n 1 -P "$cores" clang-tidy-16 -p build/release --quiet
+
+begin "asan build"
+build asan
+
+begin "unit tests under sanitizers"
+logged asan-unit ctest --preset asan --label-regex unit --output-on-failure
+tail -n 3 build/asan-unit.log
+
+begin "tests"
+ctest --preset release
+echo "== passed in $SECONDS s"

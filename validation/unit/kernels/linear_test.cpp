@@ -1,0 +1,176 @@
+#include "kernels/linear.hpp"
+
+#include "op_test.hpp"
+
+namespace tenfold::test {
+namespace {
+
+/// C[i, j] = sum over l of a(i, l) b(l, j).
+Values product(std::int64_t m, std::int64_t n, std::int64_t k,
+               const std::function<double(std::int64_t, std::int64_t)>& a,
+               const std::function<double(std::int64_t, std::int64_t)>& b) {
+  Values c;
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (std::int64_t l = 0; l < k; ++l) sum += a(i, l) * b(l, j);
+      c.push_back(sum);
+    }
+  return c;
+}
+
+std::function<double(std::int64_t, std::int64_t)> element(const Values& matrix, std::int64_t columns, bool transpose) {
+  return [&matrix, columns, transpose](std::int64_t row, std::int64_t column) {
+    return matrix[static_cast<std::size_t>(transpose ? column * columns + row : row * columns + column)];
+  };
+}
+
+Values sum(const Values& a, const Values& b) {
+  Values c = a;
+  for (std::size_t i = 0; i < c.size(); ++i) c[i] += b[i];
+  return c;
+}
+
+struct Size {
+  std::int64_t rows, in, out;
+};
+
+/// One row, odd extents, extents just past the blocks of vector and matrix units, and sums long enough to be cut in
+/// pieces.
+constexpr Size sizes[] = {{1, 1, 1},     {7, 5, 3},      {1, 64, 17},    {128, 64, 64},
+                          {33, 257, 65}, {130, 31, 100}, {1100, 20, 300}};
+
+class LinearTest : public OpTest {
+ protected:
+  /// Of results in f32, whatever the operands.
+  static constexpr double f32_tolerance = 1e-5;
+  double result_tolerance() const { return std::max(tolerance(), f32_tolerance); }
+
+  Values forward(const Size& size, const Values& x, const Values& weight, const Values& bias) const {
+    Values y = product(size.rows, size.out, size.in, element(x, size.in, false), element(weight, size.in, true));
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += bias[i % bias.size()];
+    return y;
+  }
+};
+TENFOLD_F32_AND_BF16(LinearTest);
+
+TEST_P(LinearTest, ForwardAgreesWithTheDefinition) {
+  for (const Size& size : sizes) {
+    const Tensor x = random({size.rows, size.in}), weight = random({size.out, size.in});
+    const Tensor bias = random(DType::f32, {size.out});
+    const Values expected = forward(size, read(x), read(weight), read(bias));
+    const Tensor y = poisoned({size.rows, size.out});
+    kernels::linear_forward(queue_, x, weight, bias, y);
+    expect_close(read(y), expected, result_tolerance(), "y");
+    const Tensor logits = poisoned(DType::f32, {size.rows, size.out});
+    kernels::linear_forward(queue_, x, weight, bias, logits);
+    expect_close(read(logits), expected, f32_tolerance, "y in f32");
+    kernels::linear_forward(queue_, x, weight, {}, y);
+    expect_close(read(y), forward(size, read(x), read(weight), {0.0}), result_tolerance(), "y without bias");
+  }
+}
+
+TEST_P(LinearTest, BackwardInputAgreesWithTheDefinition) {
+  for (const Size& size : sizes) {
+    const Tensor dy = random({size.rows, size.out}), weight = random({size.out, size.in});
+    const Values values = read(dy), w = read(weight);
+    const Values expected =
+        product(size.rows, size.in, size.out, element(values, size.out, false), element(w, size.in, false));
+    const Tensor dx = poisoned({size.rows, size.in});
+    kernels::linear_backward_input(queue_, dy, weight, dx);
+    expect_close(read(dx), expected, result_tolerance(), "dx");
+    const Values before = read(dx);
+    kernels::linear_backward_input(queue_, dy, weight, dx, true);
+    expect_close(read(dx), sum(before, expected), result_tolerance(), "dx added to");
+  }
+}
+
+TEST_P(LinearTest, BackwardWeightAddsToTheGradients) {
+  for (const Size& size : sizes) {
+    const Tensor dy = random({size.rows, size.out}), x = random({size.rows, size.in});
+    const Tensor dweight = random(DType::f32, {size.out, size.in}), dbias = random(DType::f32, {size.out});
+    const Values dw_before = read(dweight), db_before = read(dbias), upstream = read(dy), in = read(x);
+    kernels::linear_backward_weight(queue_, dy, x, dweight, dbias);
+    const Values dw =
+        product(size.out, size.in, size.rows, element(upstream, size.out, true), element(in, size.in, false));
+    const Values db =
+        product(size.out, 1, size.rows, element(upstream, size.out, true), [](auto, auto) { return 1.0; });
+    expect_close(read(dweight), sum(dw_before, dw), f32_tolerance, "dW");
+    expect_close(read(dbias), sum(db_before, db), f32_tolerance, "db");
+    const Values once = read(dweight);
+    kernels::linear_backward_weight(queue_, dy, x, dweight, {});
+    expect_close(read(dweight), sum(once, dw), f32_tolerance, "dW without a bias");
+  }
+}
+
+TEST_P(LinearTest, BackwardIsTheGradient) {
+  const Size size{9, 6, 11};
+  const Tensor x = random({size.rows, size.in}), weight = random({size.out, size.in}),
+               dy = random({size.rows, size.out});
+  const Tensor dx = poisoned({size.rows, size.in});
+  const Tensor dweight = zeros(DType::f32, {size.out, size.in}), dbias = zeros(DType::f32, {size.out});
+  kernels::linear_backward_input(queue_, dy, weight, dx);
+  kernels::linear_backward_weight(queue_, dy, x, dweight, dbias);
+  const Values in = read(x), w = read(weight), b(static_cast<std::size_t>(size.out), 0.5), upstream = read(dy);
+  const auto gradient = [&](const std::function<Values(const Values&)>& output, const Values& point) {
+    return finite_difference([&](const Values& at) { return dot(upstream, output(at)); }, point);
+  };
+  expect_close(read(dx), gradient([&](const Values& at) { return forward(size, at, w, b); }, in), result_tolerance());
+  expect_close(read(dweight), gradient([&](const Values& at) { return forward(size, in, at, b); }, w), f32_tolerance);
+  expect_close(read(dbias), gradient([&](const Values& at) { return forward(size, in, w, at); }, b), f32_tolerance);
+}
+
+TEST_P(LinearTest, MatmulTakesEitherOperandTransposed) {
+  for (const Size& size : sizes)
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        const auto [m, k, n] = size;
+        const Tensor a = random(transpose_a ? Shape{k, m} : Shape{m, k});
+        const Tensor b = random(transpose_b ? Shape{n, k} : Shape{k, n});
+        const Values left = read(a), right = read(b);
+        const Values expected = product(m, n, k, element(left, a[1], transpose_a), element(right, b[1], transpose_b));
+        const Tensor c = poisoned({m, n}), c32 = random(DType::f32, {m, n});
+        kernels::matmul(queue_, a, transpose_a, b, transpose_b, c);
+        expect_close(read(c), expected, result_tolerance());
+        const Values before = read(c32);
+        kernels::matmul(queue_, a, transpose_a, b, transpose_b, c32, true);
+        expect_close(read(c32), sum(before, expected), f32_tolerance, "added to");
+      }
+}
+
+TEST_P(LinearTest, TheSameBitsEachTime) {
+  const Tensor dy = random({700, 70}), x = random({700, 90});
+  const Tensor first = zeros(DType::f32, {70, 90}), second = zeros(DType::f32, {70, 90});
+  const Tensor first_bias = zeros(DType::f32, {70}), second_bias = zeros(DType::f32, {70});
+  kernels::linear_backward_weight(queue_, dy, x, first, first_bias);
+  kernels::linear_backward_weight(queue_, dy, x, second, second_bias);
+  EXPECT_EQ(read(first), read(second));
+  EXPECT_EQ(read(first_bias), read(second_bias));
+}
+
+TEST_P(LinearTest, NotANumberPassesThrough) {
+  Values in(64 * 64, 1.0);
+  in[64 * 63 + 5] = NAN;
+  const Tensor x = make({64, 64}, in), weight = random({64, 64}), y = zeros({64, 64});
+  kernels::linear_forward(queue_, x, weight, {}, y);
+  const Values out = read(y);
+  EXPECT_TRUE(std::isfinite(out[0]));
+  EXPECT_TRUE(std::isnan(out[64 * 63]));
+  const Tensor dweight = zeros(DType::f32, {64, 64}), dbias = zeros(DType::f32, {64});
+  kernels::linear_backward_weight(queue_, x, y, dweight, dbias);
+  EXPECT_TRUE(std::isnan(read(dbias)[5]));
+  EXPECT_TRUE(std::isfinite(read(dbias)[4]));
+}
+
+TEST_P(LinearTest, RefusesWhatDoesNotFit) {
+  const Tensor x = random({4, 6}), weight = random({5, 6}), y = zeros({4, 5});
+  EXPECT_THROW(kernels::linear_forward(queue_, x, random({5, 7}), {}, y), Error);
+  EXPECT_THROW(kernels::linear_forward(queue_, x, weight, random(DType::f32, {4}), y), Error);
+  EXPECT_THROW(kernels::linear_forward(queue_, x, weight, {}, zeros({5, 4})), Error);
+  EXPECT_THROW(kernels::linear_forward(queue_, x, zeros(DType::i32, {5, 6}), {}, y), Error);
+  EXPECT_THROW(kernels::linear_forward(queue_, random({24}), weight, {}, y), Error);
+  EXPECT_THROW(kernels::linear_backward_weight(queue_, y, x, zeros(DType::bf16, {5, 6}), {}), Error);
+}
+
+}  // namespace
+}  // namespace tenfold::test

@@ -1,0 +1,192 @@
+#include "kernels/optimizer.hpp"
+
+#include <algorithm>
+
+#include "op_test.hpp"
+
+namespace tenfold::test {
+namespace {
+
+class OptimizerTest : public OpTest {
+ protected:
+  kernels::AdamWStep step(double learning_rate, double correction, double norm) {
+    return {make(DType::f32, {1}, {learning_rate}), make(DType::f32, {1}, {correction}), make(DType::f32, {1}, {norm})};
+  }
+  double norm_of(const Tensor& gradient) {
+    const Tensor norm = zeros(DType::f32, {1});
+    kernels::global_norm(queue_, gradient, norm);
+    return read(norm)[0];
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Storage, OptimizerTest, ::testing::Values(DType::f32), storage_name);
+
+TEST_P(OptimizerTest, NormOfKnownVectors) {
+  EXPECT_EQ(norm_of(make({3}, {2, 3, 6})), 7);
+  EXPECT_EQ(norm_of(make({1}, {-5})), 5);
+  const Tensor large = make({30'001}, Values(30'001, 1e25));  // its square is beyond f32
+  EXPECT_NEAR(norm_of(large) / (1e25 * std::sqrt(30'001.0)), 1, 1e-6);
+}
+
+TEST_P(OptimizerTest, NormShowsWhatIsNotFinite) {
+  for (const std::int64_t place : {std::int64_t{0}, std::int64_t{8191}, std::int64_t{20'000}}) {
+    Values values = normal(20'001);
+    values[static_cast<std::size_t>(place)] = NAN;
+    EXPECT_TRUE(std::isnan(norm_of(make({20'001}, values))));
+    values[static_cast<std::size_t>(place)] = -INFINITY;
+    EXPECT_TRUE(std::isinf(norm_of(make({20'001}, values))));
+  }
+}
+
+// By hand, t = 1: g = 0.5, m = 0.05, v = 0.005, correction = sqrt(0.02) / 0.1 = 1.41421356; weight 2 decays to
+// 2 - 0.1 * 0.01 * 2 = 1.998; m / (sqrt(v) + 1e-6) = 0.05 / 0.0707116781 = 0.707096781; 1.998 - 0.1 * 1.41421356 *
+// that.
+TEST_P(OptimizerTest, OneStepByHand) {
+  const Tensor weight = make({1}, {2}), m = zeros({1}), v = zeros({1});
+  const kernels::AdamW settings{0.9, 0.98, 1e-6, 0.01, 0};
+  kernels::adamw(queue_, settings, step(0.1, 1.41421356, 100), make({1}, {0.5}), weight, m, v);
+  EXPECT_NEAR(read(m)[0], 0.05, 5e-9);
+  EXPECT_NEAR(read(v)[0], 0.005, 5e-10);
+  EXPECT_NEAR(read(weight)[0], 1.8980014142, 2e-7);
+}
+
+// Where the second moment is no greater than epsilon squared, the form matters: fairseq's epsilon is not scaled by the
+// bias correction. t = 1, g = 1e-6: v = 2e-14, sqrt(v) = 1.41421356e-7, step = 1.41421356 * 1e-7 / 1.141421356e-6.
+TEST_P(OptimizerTest, EpsilonStandsOutsideTheBiasCorrection) {
+  const Tensor weight = zeros({1}), m = zeros({1}), v = zeros({1});
+  const kernels::AdamW settings{0.9, 0.98, 1e-6, 0.01, 0};
+  kernels::adamw(queue_, settings, step(1, 1.41421356, 1), make({1}, {1e-6}), weight, m, v);
+  EXPECT_NEAR(read(weight)[0], -0.123899343, 1e-6);
+}
+
+TEST_P(OptimizerTest, ManyStepsFollowTheRecurrence) {
+  const double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, decay = 0.01, clip_norm = 1;
+  const std::int64_t count = 257;
+  const Tensor weight = random({count}), m = zeros({count}), v = zeros({count}), norm = zeros({1});
+  Values w = read(weight), first(w.size()), second(w.size());
+  for (int t = 1; t <= 20; ++t) {
+    const double learning_rate = 1e-3 * t;
+    const double correction = std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t));
+    const Tensor gradient = random({count}, t % 2 == 0 ? 1.0 : 0.01);  // norms above and below the clip
+    kernels::global_norm(queue_, gradient, norm);
+    const kernels::AdamW settings{beta1, beta2, epsilon, decay, clip_norm};
+    kernels::adamw(queue_, settings, {make({1}, {learning_rate}), make({1}, {correction}), norm}, gradient, weight, m,
+                   v);
+    const Values g = read(gradient);
+    const double length = std::sqrt(dot(g, g));
+    EXPECT_NEAR(read(norm)[0] / length, 1, 1e-6);
+    const double clip = std::min(1.0, clip_norm / (length + 1e-6));
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      first[i] = beta1 * first[i] + (1 - beta1) * clip * g[i];
+      second[i] = beta2 * second[i] + (1 - beta2) * clip * clip * g[i] * g[i];
+      w[i] -= learning_rate * decay * w[i];
+      w[i] -= learning_rate * correction * first[i] / (std::sqrt(second[i]) + epsilon);
+    }
+  }
+  expect_close(read(m), first, 1e-5, "first moment");
+  expect_close(read(v), second, 1e-5, "second moment");
+  expect_close(read(weight), w, 1e-5, "weight");
+}
+
+TEST_P(OptimizerTest, ConversionRoundsToNearestEven) {
+  const auto from_bits = [](std::uint32_t bits) { return static_cast<double>(std::bit_cast<float>(bits)); };
+  struct Case {
+    std::uint32_t from, to;
+  };
+  const Case cases[] = {
+      {0x3f808000, 0x3f800000},  // tie, even below
+      {0x3f818000, 0x3f820000},  // tie, even above
+      {0x3f808001, 0x3f810000},  // just above a tie
+      {0x3f817fff, 0x3f810000},  // just below
+      {0xbf818000, 0xbf820000},  // the same with a sign
+      {0x3fff8000, 0x40000000},  // carries into the exponent
+      {0x7f7fffff, 0x7f800000},  // the greatest f32 overflows to infinity
+      {0x7f800000, 0x7f800000}, {0xff800000, 0xff800000},
+      {0x80000000, 0x80000000}, {0x00008000, 0x00000000},  // subnormal tie
+      {0x00018000, 0x00020000},
+  };
+  Values values;
+  for (const Case& c : cases) values.push_back(from_bits(c.from));
+  const auto count = static_cast<std::int64_t>(values.size());
+  const Tensor half = zeros(DType::bf16, {count}), back = zeros(DType::f32, {count});
+  kernels::convert(queue_, make(DType::f32, {count}, values), half);
+  kernels::convert(queue_, half, back);
+  const Values out = read(back);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(out[i], from_bits(cases[i].to)) << std::hex << cases[i].from;
+    EXPECT_EQ(std::signbit(out[i]), std::signbit(values[i]));
+  }
+}
+
+TEST_P(OptimizerTest, ConversionKeepsEveryNotANumber) {
+  std::vector<float> values;
+  for (const std::uint32_t bits : {0x7f800001U, 0x7fc00000U, 0x7fffffffU, 0xffffffffU, 0xff800001U})
+    values.push_back(std::bit_cast<float>(bits));
+  const Tensor source = zeros(DType::f32, {5}), half = zeros(DType::bf16, {5});
+  queue_.copy_in(values.data(), source);
+  kernels::convert(queue_, source, half);
+  for (const double value : read(half)) EXPECT_TRUE(std::isnan(value));
+}
+
+TEST_P(OptimizerTest, ConversionLosesAtMostHalfAUnit) {
+  const Tensor source = random(DType::f32, {10'007}), half = zeros(DType::bf16, {10'007});
+  kernels::convert(queue_, source, half);
+  const Values in = read(source), out = read(half);
+  for (std::size_t i = 0; i < in.size(); ++i) ASSERT_LE(std::abs(out[i] - in[i]), std::abs(in[i]) * 0x1p-8);
+}
+
+TEST_P(OptimizerTest, NormalNumbersAreAFunctionOfKeyAndIndex) {
+  const Tensor longer = zeros({20'000}), shorter = zeros({9'001}), other = zeros({20'000});
+  kernels::fill_normal(queue_, 5, 0, 1, longer);
+  kernels::fill_normal(queue_, 5, 0, 1, shorter);
+  kernels::fill_normal(queue_, 6, 0, 1, other);
+  const Values values = read(longer);
+  EXPECT_TRUE(std::equal(values.begin(), values.begin() + 9'001, read(shorter).begin()));
+  EXPECT_NEAR(dot(values, read(other)) / 20'000, 0, 5 / std::sqrt(20'000.0)) << "keys are independent";
+}
+
+TEST_P(OptimizerTest, NormalNumbersAreNormal) {
+  const std::int64_t count = 400'000;
+  const Tensor tensor = zeros({count});
+  kernels::fill_normal(queue_, 77, 2, 0.5, tensor);
+  Values values = read(tensor);
+  const double n = static_cast<double>(count);
+  double mean = 0, square = 0, neighbour = 0;
+  for (double& value : values) value = (value - 2) / 0.5;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    mean += values[i] / n;
+    square += values[i] * values[i] / n;
+    if (i > 0) neighbour += values[i] * values[i - 1] / n;
+  }
+  EXPECT_NEAR(mean, 0, 5 / std::sqrt(n));
+  EXPECT_NEAR(square, 1, 5 * std::sqrt(2 / n));
+  EXPECT_NEAR(neighbour, 0, 5 / std::sqrt(n));
+  std::sort(values.begin(), values.end());  // Kolmogorov and Smirnov: sup |F_n - F| sqrt(n) < 1.95 with p = 0.999
+  double distance = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    distance =
+        std::max(distance, std::abs((static_cast<double>(i) + 0.5) / n - std::erfc(-values[i] / std::sqrt(2.0)) / 2));
+  EXPECT_LT(distance * std::sqrt(n), 1.95);
+}
+
+TEST_P(OptimizerTest, FillAndSum) {
+  const Tensor values = zeros({3, 30'011}), sum = make(DType::f64, {1}, {1000});
+  kernels::fill(queue_, 0.25F, values);
+  kernels::add_sum(queue_, values, sum);
+  EXPECT_EQ(read(sum)[0], 1000 + 0.25 * 3 * 30'011);
+  kernels::add_sum(queue_, make(DType::i32, {3}, {2'000'000'000, 2'000'000'000, -5}), sum);
+  EXPECT_EQ(read(sum)[0], 1000 + 0.25 * 3 * 30'011 + 3'999'999'995.0);
+  kernels::add_sum(queue_, make({2}, {1, NAN}), sum);
+  EXPECT_TRUE(std::isnan(read(sum)[0]));
+}
+
+TEST_P(OptimizerTest, RefusesWhatDoesNotFit) {
+  const Tensor a = zeros({3}), b = zeros({4});
+  EXPECT_THROW(kernels::adamw(queue_, {}, step(1, 1, 1), a, a, b, a), Error);
+  EXPECT_THROW(kernels::convert(queue_, a, zeros(DType::bf16, {4})), Error);
+  EXPECT_THROW(kernels::convert(queue_, a, zeros(DType::i32, {3})), Error);
+  EXPECT_THROW(kernels::global_norm(queue_, a, b), Error);
+  EXPECT_THROW(kernels::add_sum(queue_, a, zeros(DType::f32, {1})), Error);
+}
+
+}  // namespace
+}  // namespace tenfold::test
