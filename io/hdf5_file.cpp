@@ -80,7 +80,11 @@ File File::create(const std::string& path, MPI_Comm communicator, const CreateOp
 File File::open(const std::string& path, Access access) {
   const Handle options = file_access(path, false);
   expect_hdf5(path, access);
-  return {open_file(path, access, options), path, false};
+  try {
+    return {open_file(path, access, options), path, false};
+  } catch (const Error& error) {
+    throw InputError(text(error.what(), "; the file is damaged, or not complete"));
+  }
 }
 
 File File::open(const std::string& path, MPI_Comm communicator, Access access) {

@@ -1,7 +1,6 @@
 #pragma once
 // A SentencePiece model (BPE; Kudo and Richardson 2018, arXiv 1808.06226) as `tenfold prepare` trains and stores it.
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,19 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace tenfold {
+#include "base/special_tokens.hpp"
 
-/// Ids of the special tokens, the same in every corpus. All but unknown are *control* symbols: no text becomes one.
-enum SpecialToken : std::int32_t {
-  pad_token = 0,
-  unknown_token = 1,
-  class_token = 2,
-  separator_token = 3,
-  mask_token = 4,
-  none_of_the_above_token = 5,
-};
-/// Their pieces, by id.
-inline constexpr std::array<const char*, 6> special_pieces = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NOTA]"};
+namespace tenfold {
 
 class Tokenizer {
  public:

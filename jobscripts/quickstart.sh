@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks, in about ten minutes on 2 cores.
-#   jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
+#   [STEPS=300] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
 # Installs what is missing, builds, fetches and prepares a corpus of novels and a dictionary, trains a small TUPE encoder.
 # What is already done is not done again, so it may be interrupted and started anew.
 set -euo pipefail
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
 
 ranks=2
-steps=300
+steps=${STEPS:-300}
 tenfold=build/release/tenfold
 corpus=corpora/demo/demo.h5
 stage="start"
@@ -27,7 +27,7 @@ jobscripts/setup.sh
 
 begin "build"
 cmake --preset release >/dev/null
-cmake --build --preset release
+cmake --build --preset release --target tenfold
 
 begin "corpus"
 inputs/corpora/demo.sh corpora/demo
@@ -45,7 +45,7 @@ launch "$ranks" "$tenfold" "${train[@]}"
 begin "plot and checkpoint"
 /usr/bin/python3 validation/plot_trace.py "$run/trace.h5" "$run/trace.png"
 checkpoint=$(find "$run/checkpoints" -name 'step-*.h5' | sort | tail -n 1)
-"$tenfold" inspect "$checkpoint"
+"$tenfold" inspect "$checkpoint" | sed '/^weights:/,$d'
 
 cat <<SUMMARY
 
@@ -54,8 +54,8 @@ Plot        $run/trace.png
 Trace       $run/trace.h5
 Checkpoint  $checkpoint
 Corpus      $corpus
-Next        stop with Ctrl-C? Send SIGUSR1 to mpirun instead: it saves and exits with 75. The same command goes on from there,
-            on any number of ranks, and with more steps if --run.steps is raised:
+To stop     send SIGUSR1 to mpirun: the run saves a checkpoint and exits with 75
+To resume   the same command, on any number of ranks; with more steps, for instance:
   source jobscripts/machines/debian-workstation/profile.sh
   launch $ranks $tenfold ${train[*]/--run.steps=$steps/--run.steps=2000}
 All keys    $tenfold pretrain --help

@@ -15,10 +15,11 @@ esac
 packages=(
   g++ cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev hdf5-tools
   libdnnl-dev libtrilinos-kokkos-dev libboost-program-options-dev nlohmann-json3-dev librandom123-dev
-  libsentencepiece-dev sentencepiece libicu-dev zlib1g-dev libxxhash-dev python3 python3-matplotlib python3-h5py
+  libsentencepiece-dev sentencepiece libicu-dev zlib1g-dev libxxhash-dev libgtest-dev libbenchmark-dev
+  python3 python3-matplotlib python3-h5py
 )
 test_packages=(
-  libgtest-dev libbenchmark-dev clang-format clang-tidy-16 shellcheck python3-torch
+  clang-format clang-tidy-16 shellcheck python3-torch
   slurmctld slurmd slurm-client munge libpmix2
 )
 
@@ -55,11 +56,11 @@ name_missing() {
   local missing=() name
   local programs=(c++ cmake ninja git pkg-config mpicxx mpirun python3)
   local headers=(mpi.h hdf5.h oneapi/dnnl/dnnl.hpp Kokkos_Core.hpp boost/program_options.hpp nlohmann/json.hpp
-    Random123/philox.h sentencepiece_processor.h unicode/uchar.h zlib.h xxhash.h)
+    Random123/philox.h sentencepiece_processor.h unicode/uchar.h zlib.h xxhash.h
+    gtest/gtest.h benchmark/benchmark.h)
   local modules=(matplotlib h5py)
   if [ "$tests" = yes ]; then
     programs+=(clang-format clang-tidy-16 shellcheck)
-    headers+=(gtest/gtest.h benchmark/benchmark.h)
     modules+=(torch)
   fi
   for name in "${programs[@]}"; do command -v "$name" >/dev/null || missing+=("$name"); done

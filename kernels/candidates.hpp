@@ -1,23 +1,27 @@
 #pragma once
-// The multiple-choice head of MC-BERT (Xu et al., arXiv 2006.05744): the answer among k candidates a position, scored by gathering
-// their rows of the token table.
+// The multiple-choice head of MC-BERT (Xu et al., arXiv 2006.05744): the answer among k candidates a position, scored
+// by gathering their rows of the token table.
 
 #include "base/queue.hpp"
 
 namespace tenfold::kernels {
 
-/// Lays out the questions. Slot 0 is NOTA. Where replaced, slot 1 is the truth and the label is 1, the rest are negatives in order;
-/// elsewhere all others are negatives and the label is 0. Slots beyond the k in use (k: i32 [1] <= K) are -1.
-/// original, replaced, labels: i32 [N]; negatives: i32 [N, K-1]; candidates: i32 [N, K].
-void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives, const Tensor& k,
-                    std::int32_t nota, const Tensor& candidates, const Tensor& labels);
+/// Lays out the questions. Slot 0 is NOTA. Where replaced, slot 1 is the truth and the label is 1, the rest are the
+/// first k - 2 negatives in order; elsewhere all others are the k - 1 negatives and the label is 0. Slots beyond the k
+/// in use (k: i32 [1], 2 <= k <= K) are -1, and so are those of a negative that is -1. original, replaced, labels: i32
+/// [N]; negatives: i32 [N, K-1]; candidates: i32 [N, K].
+void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives,
+                    const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels);
 
-/// Cross entropy over the candidates (slots >= 0) of each real position (t < lengths[b]): score = hidden[n] . table[c] + bias[c].
-/// hidden: [N, d], table: [V, d] f32 or bf16; bias: f32 [V]; weight: f32 [1]. losses: f32 [N] nats, 0 at padding; choice: i32 [N], slot of the
-/// greatest score (0 at padding). With dhidden ([N, d], written), dtable (f32 [V, d]) and dbias (f32 [V]) (added to, in a fixed
-/// order) also the gradients of weight * sum of losses; all three absent: losses only.
-void candidate_loss(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& candidates,
-                    const Tensor& labels, const Tensor& lengths, const Tensor& weight, const Tensor& losses,
-                    const Tensor& choice, const Tensor& dhidden, const Tensor& dtable, const Tensor& dbias);
+/// Cross entropy over the candidates (slots >= 0) of each real position (t < lengths[b]): score = hidden[n] . table[c]
+/// + bias[c], sums and softmax in f32. hidden: [N, d], table: [V, d] f32 or bf16; bias: f32 [V]; candidates: i32 [N,
+/// K]; labels: i32 [N], slots that hold a candidate; lengths: i32 [B]; weight: f32 [1]. losses: f32 [N] nats, 0 at
+/// padding; choice: i32 [N], slot of the greatest score, the first of equals (0 at padding). With dhidden ([N, d],
+/// written, 0 at padding), dtable (f32 [V, d]) and dbias (f32 [V]) (added to, in order of positions and slots) also the
+/// gradients of weight * sum of losses; all three absent: losses only.
+void candidate_loss(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias,
+                    const Tensor& candidates, const Tensor& labels, const Tensor& lengths, const Tensor& weight,
+                    const Tensor& losses, const Tensor& choice, const Tensor& dhidden, const Tensor& dtable,
+                    const Tensor& dbias);
 
 }  // namespace tenfold::kernels

@@ -1,7 +1,7 @@
 #pragma once
-// Dropout (Srivastava et al. 2014), inverted: kept elements are divided by (1 - rate). Which elements are kept is a function
-// of (key, step, global sample, position in the sample), so that it does not depend on rank, device or micro-batch,
-// and backward draws it again instead of storing it.
+// Dropout (Srivastava et al. 2014), inverted: kept elements are divided by (1 - rate). Which elements are kept is a
+// function of (key, step, global sample, position in the sample), so that it does not depend on rank, device or
+// micro-batch, and backward draws it again instead of storing it.
 
 #include <cstdint>
 
@@ -9,8 +9,8 @@
 
 namespace tenfold::kernels {
 
-/// One dropout site. A Philox block decides eight elements, 16 bits each: element e of a sample takes half-word e % 8 of
-/// block(key, e / 8, step, sample) and is kept where that is at least round(rate * 65536).
+/// One dropout site. A Philox block decides eight elements, 16 bits each: element e of a sample takes half-word e % 8
+/// of block(key, e / 8, step, sample) and is kept where that is at least round(rate * 65536).
 struct Dropout {
   float rate = 0;         ///< 0: nothing is dropped, the other members are not read
   std::uint64_t key = 0;  ///< stream_key(seed, site name)
@@ -18,7 +18,8 @@ struct Dropout {
   Tensor samples;         ///< i64 [B], global sample index of each sequence of the micro-batch
 };
 
-/// y[b, t, :] = dropout(x[b, t, :]) for t < lengths[b], 0 beyond. x, y: [B*T, d], f32 or bf16; lengths: i32 [B]. In place allowed.
+/// y[b, t, :] = dropout(x[b, t, :]) for t < lengths[b], 0 beyond. x, y: [B*T, d], f32 or bf16; lengths: i32 [B]. In
+/// place allowed.
 void dropout_forward(Queue& queue, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y);
 /// dx = the same mask and scale on dy. In place allowed.
 void dropout_backward(Queue& queue, const Tensor& dy, const Tensor& lengths, const Dropout& dropout, const Tensor& dx);

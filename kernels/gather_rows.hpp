@@ -1,5 +1,6 @@
 #pragma once
-// Selected rows of a matrix. index: i32 [R], distinct rows of x; count: i32 [1] on the device, the first `count` are valid.
+// Selected rows of a matrix. index: i32 [R], distinct rows of x; count: i32 [1] on the device, the first `count` are
+// valid.
 
 #include "base/queue.hpp"
 

@@ -16,8 +16,8 @@ void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const
 void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& gain, const Tensor& mean,
                          const Tensor& rstd, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
-/// sum = residual + dropout(branch); y = layer_norm(sum). N = B*T rows; dropout positions are t*d + column. `sum` is kept
-/// for backward and may be `branch` itself.
+/// sum = residual + dropout(branch); y = layer_norm(sum). N = B*T rows; dropout positions are t*d + column. `sum` is
+/// kept for backward and may be `branch` itself.
 void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tensor& residual, const Dropout& dropout,
                                  const Tensor& gain, const Tensor& bias, const Tensor& sum, const Tensor& y,
                                  const Tensor& mean, const Tensor& rstd);

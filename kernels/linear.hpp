@@ -1,5 +1,6 @@
 #pragma once
-// Affine map y = x W^T + b. x: [N, in], W: [out, in], y: [N, out]; f32 or bf16, accumulated in f32; b: f32 [out] or absent.
+// Affine map y = x W^T + b. x: [N, in], W: [out, in], y: [N, out]; f32 or bf16, accumulated in f32; b: f32 [out] or
+// absent.
 
 #include "base/queue.hpp"
 
@@ -9,14 +10,21 @@ namespace tenfold::kernels {
 void linear_forward(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
 
 /// dx = dy W, or dx += dy W when accumulate.
-void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate = false);
+void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx,
+                           bool accumulate = false);
 
-/// dW += dy^T x and db += column sums of dy; dW: f32 [out, in], db: f32 [out] or absent. Summed over rows in a fixed order.
-void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias);
+/// dW += dy^T x and db += column sums of dy; dW: f32 [out, in], db: f32 [out] or absent. Summed over rows in a fixed
+/// order.
+void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight,
+                            const Tensor& dbias);
 
 /// C = op(A) op(B) (+ C when accumulate): plain product of f32 or bf16 matrices.
 /// A: [m, k] ([k, m] when transpose_a), B: [k, n] ([n, k] when transpose_b), C: [m, n] f32 or the operands' type.
 void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c,
             bool accumulate = false);
+
+/// The yardstick of utilisation: seconds of the fastest of `repeats` products of two square matrices of extent n,
+/// operands lying as the device's library likes them best.
+double measure_matmul(Queue& queue, DType type, std::int64_t n, int repeats);
 
 }  // namespace tenfold::kernels

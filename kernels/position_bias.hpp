@@ -6,7 +6,8 @@
 //   TUPE            bias[h,i,j] = G[h,i,j] (+ r[bucket(j - i), h]),  G = (q_i . k_j) / sqrt(2 dh)
 //     untied [CLS]  for i, j >= 1 only; bias[h,0,j] = 0; bias[h,i>=1,0] = G[h,0,0] (+ cls[h])
 //
-// Absent operands (empty tensors) leave their term out: query/key for `relative`, relative for TUPE-A, cls unless TUPE-R untied.
+// Absent operands (empty tensors) leave their term out: query/key for `relative`, relative for TUPE-A, cls unless
+// TUPE-R untied.
 
 #include <vector>
 
@@ -14,9 +15,10 @@
 
 namespace tenfold::kernels {
 
-/// T5 buckets of all offsets j - i in [-(T-1), T-1]; entry T-1 + (j - i). Half of the buckets for keys after the query; of each
-/// half, half exact, half logarithmic up to max_distance. Integer thresholds, no rounding surprises: for 32 and 128 the table of
-/// the TUPE code (8-11 -> 8, 12-15 -> 9, 16-22 -> 10, 23-31 -> 11, 32-45 -> 12, 46-63 -> 13, 64-90 -> 14, >= 91 -> 15).
+/// T5 buckets of all offsets j - i in [-(T-1), T-1]; entry T-1 + (j - i). Half of the buckets for keys after the query;
+/// of each half, half exact, half logarithmic up to max_distance. Integer thresholds, no rounding surprises: for 32 and
+/// 128 the table of the TUPE code (8-11 -> 8, 12-15 -> 9, 16-22 -> 10, 23-31 -> 11, 32-45 -> 12, 46-63 -> 13, 64-90 ->
+/// 14, >= 91 -> 15).
 std::vector<std::int32_t> relative_buckets(int length, int buckets, int max_distance);
 
 struct PositionBias {

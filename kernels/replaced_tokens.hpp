@@ -1,19 +1,22 @@
 #pragma once
-// Replaced-token detection (ELECTRA, Clark et al. 2020) and the corrupted input that it and multiple choice look at.
+// Replaced-token detection (ELECTRA, Clark et al. 2020, arXiv 2003.10555) and the corrupted input that it and multiple
+// choice look at.
 
 #include "base/queue.hpp"
 
 namespace tenfold::kernels {
 
-/// corrupted = original, but at the selected rows the drawn token; replaced[n] = 1 where they differ (a draw that hits the truth counts as
-/// original). original, corrupted, replaced: i32 [N]; rows, drawn: i32 [R]; count: i32 [1].
+/// corrupted = original, but at the selected rows the drawn token; replaced[n] = 1 where they differ, else 0 (a draw
+/// that hits the truth counts as original). original, corrupted, replaced: i32 [N]; rows (distinct), drawn: i32 [R];
+/// count: i32 [1], entries of rows and drawn that are in use. A drawn -1 (no token could be drawn) leaves the original.
 void corrupt_tokens(Queue& queue, const Tensor& original, const Tensor& rows, const Tensor& drawn, const Tensor& count,
                     const Tensor& corrupted, const Tensor& replaced);
 
-/// Binary cross entropy of score_n = hidden[n] . w + b against replaced[n], over real tokens (t < lengths[b]). hidden: [N, d] f32 or
-/// bf16; w: [d] f32; b: f32 [1]; weight: f32 [1]. losses: f32 [N], nats, 0 at padding; predicted: i32 [N], 1 where the score is
-/// above 0 (0 at padding). With dhidden [N, d] (written), dw, db (f32, added to, over rows in a fixed order) also the gradients of
-/// weight * sum of losses; all three absent: losses only.
+/// Binary cross entropy of score_n = hidden[n] . w + b against replaced[n], over real tokens (t < lengths[b]), in f32.
+/// hidden: [N, d] f32 or bf16; w: [d] f32; b: f32 [1]; replaced: i32 [N], 0 or 1; lengths: i32 [B]; weight: f32 [1].
+/// losses: f32 [N], nats, 0 at padding; predicted: i32 [N], 1 where the score is above 0 (0 at padding). With dhidden
+/// [N, d] (written, 0 at padding), dw, db (f32, added to, over rows in a fixed order) also the gradients of weight *
+/// sum of losses; all three absent: losses only.
 void replaced_token_loss(Queue& queue, const Tensor& hidden, const Tensor& w, const Tensor& b, const Tensor& replaced,
                          const Tensor& lengths, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
                          const Tensor& dhidden, const Tensor& dw, const Tensor& db);

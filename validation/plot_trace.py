@@ -57,7 +57,7 @@ def plot(traces, out):
     columns = [smoothed(100 * train[f"seconds_{part}"] / train["seconds"]) for part in PARTS]
     shares.stackplot(tokens[columns[0][1]], [mean for mean, _ in columns], labels=PARTS)
     for axes, label in ((loss, "loss / nats"), (rate, "learning rate"), (speed, "tokens / s"),
-                        (shares, f"share of a step's time in {name} / %")):
+                        (shares, f"share of {name}'s time / %")):
         axes.set(xlabel="tokens / million", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="lower right" if axes is shares else "best")
@@ -70,10 +70,12 @@ def main(arguments):
     if len(arguments) < 2:
         sys.exit(__doc__)
     first, out, *others = arguments
+    paths = [first, *others]
+    names = [pathlib.Path(path).resolve().parent.name for path in paths]
     traces = {}
-    for path in [first, *others]:
+    for path, name in zip(paths, names):
         try:
-            traces[str(pathlib.Path(path).parent)] = read_trace(path)
+            traces[name if names.count(name) == 1 else path] = read_trace(path)
         except (OSError, KeyError, ValueError) as error:
             sys.exit(f"{sys.argv[0]}: {path}: {error}")
     plot(traces, out)

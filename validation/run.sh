@@ -6,6 +6,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
+# The tests need the modules of the system's python3, which others in PATH lack.
+export PATH=/usr/bin:$PATH
 cores=$(nproc)
 stage="start"
 trap 'echo "validation: failed at: $stage" >&2' ERR
@@ -45,6 +47,10 @@ for name in sys.argv[1:]:
 
 begin "release build"
 build release
+
+begin "quickstart, 20 steps"
+rm -rf build/quickstart
+STEPS=20 logged quickstart jobscripts/quickstart.sh build/quickstart
 
 begin "clang-tidy"
 # kernels/host uses vector extensions of g++ that clang does not know.

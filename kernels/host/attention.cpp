@@ -1,14 +1,13 @@
 #include "kernels/attention.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <optional>
 
-#include "kernels/host/detail/bfloat16.hpp"
+#include "kernels/host/detail/attention_softmax.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/dropout_mask.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
-#include "kernels/host/detail/vector_math.hpp"
 
 namespace tenfold::kernels {
 namespace {
@@ -17,15 +16,10 @@ using detail::Matrix, detail::Product;
 
 constexpr std::int64_t alignment = 64;
 
-/// Rows whose dropout is drawn at once: enough elements for the fast path of the generator.
-std::int64_t rows_per_draw(std::int64_t length) {
-  return std::max<std::int64_t>(1, 1024 / length);
-}
-
 /// Heads are independent, sequences of a head follow one another: so dbias is summed in one order, and bias and dbias
 /// of a head stay in cache. One slice of workspace serves all heads where there is one thread.
 std::int64_t workspace_slices(std::int64_t heads) {
-  return Kokkos::DefaultHostExecutionSpace::concurrency() == 1 ? 1 : heads;
+  return Kokkos::DefaultHostExecutionSpace().concurrency() == 1 ? 1 : heads;
 }
 
 /// Both kinds of product that attention is made of. Scores and their like: [T, dh] by [T, dh] over dh, in f32.
@@ -40,7 +34,7 @@ struct Products {
 
 /// What one head of one sequence is worked out in.
 struct Slice {
-  std::byte *operand, *packed, *scores, *dropped, *gradient, *result, *row, *draw;
+  std::byte *operand, *packed, *scores, *dropped, *gradient, *result, *softmax;
   std::int64_t bytes = 0;
 
   Slice(const AttentionShape& shape, DType type, std::byte* base) {
@@ -57,8 +51,7 @@ struct Slice {
     dropped = take(length * length * element);
     gradient = take(length * length * element);
     result = take(length * shape.head_width * element);
-    row = take(length * 3 * 4);
-    draw = take(detail::DropoutMask::buffer_size(rows_per_draw(length) * length) * 2);
+    softmax = take(detail::softmax_scratch(length) * 4);
   }
 };
 
@@ -100,121 +93,9 @@ void write_rows(const std::byte* result, const Matrix& destination) {
   const T* from = reinterpret_cast<const T*>(result);
   T* to = static_cast<T*>(const_cast<void*>(destination.data));
   for (std::int64_t i = 0; i < destination.rows; ++i)
-    std::copy_n(from + i * destination.columns, destination.columns, to + i * destination.row_stride);
-}
-
-/// The greatest of `count` values, NaN left out. Side by side in lanes: a single running maximum would not vectorise.
-float greatest_of(const float* values, std::int64_t count) {
-  constexpr std::int64_t lanes = 16;
-  float greatest[lanes];
-  std::fill_n(greatest, lanes, -std::numeric_limits<float>::max());
-  std::int64_t j = 0;
-  for (; j + lanes <= count; j += lanes)
 #pragma omp simd
-    for (std::int64_t lane = 0; lane < lanes; ++lane) greatest[lane] = std::max(greatest[lane], values[j + lane]);
-  for (; j < count; ++j) greatest[0] = std::max(greatest[0], values[j]);
-  return *std::max_element(greatest, greatest + lanes);
-}
-
-/// Softmax of scale * scores + bias over the first `count` of a row, in place.
-void softmax_row(float* scores, const float* bias, float scale, std::int64_t count) {
-  if (bias != nullptr) {
-#pragma omp simd
-    for (std::int64_t j = 0; j < count; ++j) scores[j] = scale * scores[j] + bias[j];
-  } else {
-#pragma omp simd
-    for (std::int64_t j = 0; j < count; ++j) scores[j] = scale * scores[j];
-  }
-  const float greatest = greatest_of(scores, count);
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t j = 0; j < count; ++j) {
-    scores[j] = detail::exponential(scores[j] - greatest);
-    sum += scores[j];
-  }
-  const float reciprocal = 1.0F / sum;
-#pragma omp simd
-  for (std::int64_t j = 0; j < count; ++j) scores[j] *= reciprocal;
-}
-
-float with_sign(float value, bool negative) {
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | (negative ? 0x80000000U : 0U));
-}
-
-/// Softmax and dropout of all rows: probabilities as they are kept, and dropped ones for the product with the values.
-template <class T>
-void softmax(const Head<T>& head, const Slice& slice, const float* bias, std::int64_t count, float scale,
-             const detail::DropoutMask* mask, std::int64_t sample_index, T* probabilities) {
-  const std::int64_t length = head.shape.length, group = rows_per_draw(length);
-  auto* scores = reinterpret_cast<float*>(slice.scores);
-  auto* dropped = reinterpret_cast<T*>(slice.dropped);
-  auto* row = reinterpret_cast<float*>(slice.row);
-  for (std::int64_t first = 0; first < length; first += group) {
-    const std::int64_t rows = std::min(group, length - first);
-    const std::uint16_t* draws = nullptr;
-    if (mask != nullptr)
-      draws = mask->draw(sample_index, (head.head * length + first) * length, rows * length,
-                         reinterpret_cast<std::uint16_t*>(slice.draw));
-    for (std::int64_t i = first; i < first + rows; ++i) {
-      float* p = scores + i * length;
-      softmax_row(p, bias == nullptr ? nullptr : bias + i * length, scale, count);
-      std::fill(p + count, p + length, 0.0F);
-      T* kept_row = probabilities + i * length;
-      T* dropped_row = dropped + i * length;
-      if (mask == nullptr) {
-        for (std::int64_t j = 0; j < length; ++j) kept_row[j] = dropped_row[j] = detail::from_float<T>(p[j]);
-        continue;
-      }
-      const std::uint16_t* draw = draws + (i - first) * length;
-      float* out = detail::target(dropped_row, row);
-      float* kept = detail::target(kept_row, p);
-      const auto [threshold, keep_scale] = std::pair{mask->threshold, mask->scale};
-#pragma omp simd
-      for (std::int64_t j = 0; j < length; ++j) {
-        const bool keep = draw[j] >= threshold;
-        out[j] = keep ? p[j] * keep_scale : 0.0F;
-        kept[j] = with_sign(p[j], !keep);
-      }
-      detail::store(out, length, dropped_row);
-      detail::store(kept, length, kept_row);
-    }
-  }
-}
-
-/// Gradient of the scores from that of the dropped probabilities (in slice.scores): slice.gradient = scale * dS,
-/// slice.dropped as forward had it, dbias += dS.
-template <class T>
-void softmax_backward(const Head<T>& head, const Slice& slice, const T* probabilities, std::int64_t count, float scale,
-                      float keep_scale, float* dbias) {
-  const std::int64_t length = head.shape.length;
-  const auto* scores = reinterpret_cast<const float*>(slice.scores);
-  auto* row = reinterpret_cast<float*>(slice.row);
-  for (std::int64_t i = 0; i < length; ++i) {
-    const float* incoming = scores + i * length;
-    const float* kept = detail::load(probabilities + i * length, length, row);
-    T* dropped_row = reinterpret_cast<T*>(slice.dropped) + i * length;
-    T* gradient_row = reinterpret_cast<T*>(slice.gradient) + i * length;
-    float* dropped = detail::target(dropped_row, row + length);
-    float* gradient = detail::target(gradient_row, row + 2 * length);
-    float dot = 0;
-#pragma omp simd reduction(+ : dot)
-    for (std::int64_t j = 0; j < count; ++j) {
-      const bool keep = !std::signbit(kept[j]);
-      dropped[j] = keep ? kept[j] * keep_scale : 0.0F;
-      dot += dropped[j] * incoming[j];
-    }
-#pragma omp simd
-    for (std::int64_t j = 0; j < count; ++j) gradient[j] = dropped[j] * incoming[j] - std::abs(kept[j]) * dot;
-    if (dbias != nullptr)
-#pragma omp simd
-      for (std::int64_t j = 0; j < count; ++j) dbias[i * length + j] += gradient[j];
-#pragma omp simd
-    for (std::int64_t j = 0; j < count; ++j) gradient[j] *= scale;
-    std::fill(dropped + count, dropped + length, 0.0F);
-    std::fill(gradient + count, gradient + length, 0.0F);
-    detail::store(dropped, length, dropped_row);
-    detail::store(gradient, length, gradient_row);
-  }
+    for (std::int64_t c = 0; c < destination.columns; ++c)
+      to[i * destination.row_stride + c] = from[i * destination.columns + c];
 }
 
 struct Call {
@@ -222,22 +103,30 @@ struct Call {
   Tensor qkv, bias, lengths, context, probabilities, workspace;  // context and bias: their gradients in backward
   Dropout dropout;
   float scale;
+  std::optional<detail::DropoutMask> mask = dropout.rate > 0 ? std::optional<detail::DropoutMask>(dropout)
+                                                             : std::nullopt;
 };
+
+template <class T>
+detail::SoftmaxShape softmax_shape(const Call& call, const Head<T>& head) {
+  return {head.shape.length, call.lengths.template data<std::int32_t>()[head.sample], call.scale};
+}
+
+float* floats(std::byte* bytes) {
+  return reinterpret_cast<float*>(bytes);
+}
 
 template <class T>
 void forward_head(const Call& call, const Head<T>& head, const Slice& slice) {
   const Products products(head.shape, dtype_of<T>());
-  const std::int64_t count = call.lengths.template data<std::int32_t>()[head.sample];
   multiply(products.scores, dense(head.view(call.qkv, 0, 3), slice.operand), head.view(call.qkv, 1, 3), slice,
            slice.scores);
-  const bool drops = call.dropout.rate > 0;
-  if (drops) {
-    const detail::DropoutMask mask(call.dropout);
-    softmax(head, slice, head.bias(call.bias), count, call.scale, &mask,
-            call.dropout.samples.template data<std::int64_t>()[head.sample], head.probabilities(call.probabilities));
-  } else {
-    softmax(head, slice, head.bias(call.bias), count, call.scale, nullptr, 0, head.probabilities(call.probabilities));
-  }
+  const std::int64_t length = head.shape.length;
+  const std::int64_t sample = call.mask ? call.dropout.samples.template data<std::int64_t>()[head.sample] : 0;
+  detail::attention_softmax<T>(softmax_shape(call, head),
+                               {call.mask ? &*call.mask : nullptr, sample, head.head * length * length},
+                               head.bias(call.bias), floats(slice.scores), floats(slice.softmax),
+                               head.probabilities(call.probabilities), reinterpret_cast<T*>(slice.dropped));
   multiply(products.mixture, slice.dropped, head.view(call.qkv, 2, 3).transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(call.context, 0, 1));
 }
@@ -245,23 +134,22 @@ void forward_head(const Call& call, const Head<T>& head, const Slice& slice) {
 template <class T>
 void backward_head(const Call& call, const Head<T>& head, const Slice& slice, const Tensor& dqkv) {
   const Products products(head.shape, dtype_of<T>());
-  const std::int64_t length = head.shape.length;
-  const std::int64_t count = call.lengths.template data<std::int32_t>()[head.sample];
   const Matrix query = head.view(call.qkv, 0, 3), key = head.view(call.qkv, 1, 3), value = head.view(call.qkv, 2, 3);
   const Matrix dcontext = head.view(call.context, 0, 1);
   multiply(products.scores, dense(dcontext, slice.operand), value, slice, slice.scores);
-  const float keep_scale = call.dropout.rate > 0 ? detail::DropoutMask(call.dropout).scale : 1.0F;
-  softmax_backward(head, slice, head.probabilities(call.probabilities), count, call.scale, keep_scale,
-                   head.bias(call.bias));
-  const auto square = [&](const std::byte* data) { return Matrix{data, dtype_of<T>(), length, length, length, 1}; };
-
+  detail::attention_softmax_backward<T>(softmax_shape(call, head), call.mask ? call.mask->scale : 1.0F,
+                                        floats(slice.scores), head.probabilities(call.probabilities),
+                                        floats(slice.softmax), reinterpret_cast<T*>(slice.dropped),
+                                        reinterpret_cast<T*>(slice.gradient), head.bias(call.bias));
+  const std::int64_t length = head.shape.length;
+  const auto transposed = [&](const std::byte* data) {
+    return dense(Matrix{data, dtype_of<T>(), length, length, 1, length}, slice.operand);
+  };
   multiply(products.mixture, slice.gradient, key.transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 0, 3));
-  multiply(products.mixture, dense(square(slice.gradient).transposed(), slice.operand), query.transposed(), slice,
-           slice.result);
+  multiply(products.mixture, transposed(slice.gradient), query.transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 1, 3));
-  multiply(products.mixture, dense(square(slice.dropped).transposed(), slice.operand), dcontext.transposed(), slice,
-           slice.result);
+  multiply(products.mixture, transposed(slice.dropped), dcontext.transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 2, 3));
 }
 

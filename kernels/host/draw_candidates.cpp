@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numbers>
 
 #include "kernels/gumbel.hpp"
 #include "kernels/host/detail/blocks.hpp"
@@ -9,142 +10,178 @@
 namespace tenfold::kernels {
 namespace {
 
-/// Rows of one product. Always as many, the last ones zero if need be: the bits of a row then do not depend on how many
-/// there are.
-constexpr std::int64_t tile_rows = 128;
-constexpr std::int64_t widest_tile = 1024;
-
-/// The vocabulary cut into tiles of equal width, the last one filled up with tokens that are never drawn.
+/// How rows and vocabulary are cut. Tiles are always whole, filled up with rows of zeros and with tokens that are never
+/// drawn: the bits of a row then do not depend on how many rows there are.
 struct Tiles {
-  std::int64_t vocabulary, width, tokens, count;
-  DType type;
+  static constexpr std::int64_t most_rows = 128;
+  static constexpr std::int64_t most_logits = 131072;  ///< of one product: they stay in cache for the masses
 
-  Tiles(const std::int64_t vocabulary_, std::int64_t width_, DType type_)
-      : vocabulary(vocabulary_), width(width_), type(type_) {
+  std::int64_t vocabulary, width;
+  DType type;
+  std::int64_t rows;    ///< the table is read once for so many: the more bytes it has, the more
+  std::int64_t tokens;  ///< of a tile of the vocabulary
+  std::int64_t count;   ///< tiles of the vocabulary
+
+  Tiles(const Tensor& table) : Tiles(table[0], table[1], table.dtype()) {}
+  Tiles(std::int64_t vocabulary_size, std::int64_t table_width, DType table_type)
+      : vocabulary(vocabulary_size), width(table_width), type(table_type) {
+    rows = type == DType::f32 ? most_rows : most_rows / 2;
     const std::int64_t whole_blocks = (vocabulary + detail::draw_block - 1) / detail::draw_block * detail::draw_block;
-    tokens = std::min(widest_tile, whole_blocks);
+    tokens = std::min(most_logits / rows, whole_blocks);
     count = (vocabulary + tokens - 1) / tokens;
   }
   std::int64_t blocks() const { return count * tokens / detail::draw_block; }
   std::int64_t padded_blocks() const { return detail::RowMasses::padded_blocks(blocks()); }
   std::int64_t row_bytes() const { return width * static_cast<std::int64_t>(size_of(type)); }
-  detail::Product& product() const {
-    return detail::Product::of({tile_rows, tokens, width, type, DType::f32, true});
-  }
+  detail::Product& product() const { return detail::Product::of({rows, tokens, width, type, DType::f32, true}); }
 };
 
-/// What the workspace holds.
+/// What lies where in the workspace.
 struct Workspace {
-  std::byte* begin;
-  std::int64_t bytes = 0;
-  std::byte* table;   ///< [tile] packed for the product, `table_step` bytes apart
+  std::byte* table;  ///< [tile] packed for the product, table_step bytes apart
   std::int64_t table_step;
   float* bias;        ///< [tile, token]
   std::byte* hidden;  ///< [row, width]
   float* logits;      ///< [tile, row, token]
   float* sums;        ///< [row, padded block]
   float* exponents;   ///< [row, padded block]
+  std::int64_t bytes = 0;
 
-  Workspace(const Tiles& tiles, void* memory) : begin(static_cast<std::byte*>(memory)) {
-    table_step = (tiles.product().layout().bytes + 63) / 64 * 64;
-    table = take<std::byte>(tiles.count * table_step);
-    bias = take<float>(tiles.count * tiles.tokens);
-    hidden = take<std::byte>(tile_rows * tiles.row_bytes());
-    logits = take<float>(tiles.count * tile_rows * tiles.tokens);
-    sums = take<float>(tile_rows * tiles.padded_blocks());
-    exponents = take<float>(tile_rows * tiles.padded_blocks());
+  Workspace(const Tiles& tiles, void* memory) : table_step(whole_lines(tiles.product().layout().bytes)) {
+    auto* begin = static_cast<std::byte*>(memory);
+    table = take<std::byte>(begin, tiles.count * table_step);
+    bias = take<float>(begin, tiles.count * tiles.tokens);
+    hidden = take<std::byte>(begin, tiles.rows * tiles.row_bytes());
+    logits = take<float>(begin, tiles.count * tiles.rows * tiles.tokens);
+    sums = take<float>(begin, tiles.rows * tiles.padded_blocks());
+    exponents = take<float>(begin, tiles.rows * tiles.padded_blocks());
   }
 
  private:
+  static std::int64_t whole_lines(std::int64_t count) { return (count + 63) / 64 * 64; }
   template <class T>
-  T* take(std::int64_t count) {
+  T* take(std::byte* begin, std::int64_t count) {
     T* first = reinterpret_cast<T*>(begin + bytes);
-    bytes += (count * static_cast<std::int64_t>(sizeof(T)) + 63) / 64 * 64;
+    bytes += whole_lines(count * static_cast<std::int64_t>(sizeof(T)));
     return first;
   }
 };
 
-struct Operands {
+/// One call.
+struct Job {
+  Tiles tiles;
+  Workspace memory;
   const std::byte *hidden, *table;
   const float* bias;
-  const std::int32_t *truth, *lengths, *excluded;
-  std::int64_t excluded_count, batch;
-  CandidateDraws law;
+  const std::int32_t *truth, *excluded;
+  std::int64_t excluded_count;
+  const CandidateDraws& law;
   std::uint32_t step;
   const std::int64_t* samples;
   float scale;  ///< log2(e) / temperature
   std::int64_t draws, slots;
   std::int32_t* negatives;
+
+  detail::RowMasses masses(std::int64_t r) const {
+    return {memory.sums + r * tiles.padded_blocks(), memory.exponents + r * tiles.padded_blocks()};
+  }
+  /// The draws of row n, the r-th of the tile.
+  detail::RowDraws row(std::int64_t r, std::int64_t n) const {
+    const std::int64_t length = law.draws.length;
+    return {{memory.logits + r * tiles.tokens, tiles.tokens / detail::draw_block, tiles.rows * tiles.tokens},
+            masses(r),
+            {law.draws.key, step, static_cast<std::uint64_t>(samples[n / length]), n % length},
+            negatives + n * slots};
+  }
 };
 
 /// The table packed and the bias copied, without mass for what is not to be drawn.
-void pack_table(const Operands& operands, const Tiles& tiles, const Workspace& workspace) {
+void pack_table(const Job& job) {
   static detail::Label label = "tenfold::draw_candidates::pack";
+  const Tiles& tiles = job.tiles;
   const detail::BlockedLayout& layout = tiles.product().layout();
-  const std::int64_t tile_blocks = layout.padded[0] / layout.block(0);
   detail::for_blocks(label, tiles.count, 1, [&](std::int64_t tile, std::int64_t) {
     const std::int64_t first = tile * tiles.tokens, count = std::min(tiles.tokens, tiles.vocabulary - first);
-    const detail::Matrix rows{operands.table + first * tiles.row_bytes(), tiles.type, count, tiles.width, tiles.width,
-                              1};
-    detail::pack(rows, layout, 0, tile_blocks, workspace.table + tile * workspace.table_step);
+    const detail::Matrix rows{job.table + first * tiles.row_bytes(), tiles.type, count, tiles.width, tiles.width, 1};
+    detail::pack(rows, layout, 0, layout.padded[0] / layout.block(0), job.memory.table + tile * job.memory.table_step);
   });
-  std::copy_n(operands.bias, tiles.vocabulary, workspace.bias);
-  std::fill(workspace.bias + tiles.vocabulary, workspace.bias + tiles.count * tiles.tokens, detail::removed);
-  for (std::int64_t i = 0; i < operands.excluded_count; ++i) workspace.bias[operands.excluded[i]] = detail::removed;
+  std::copy_n(job.bias, tiles.vocabulary, job.memory.bias);
+  std::fill(job.memory.bias + tiles.vocabulary, job.memory.bias + tiles.count * tiles.tokens, detail::removed);
+  for (std::int64_t i = 0; i < job.excluded_count; ++i) job.memory.bias[job.excluded[i]] = detail::removed;
 }
 
-detail::RowMasses masses_of(const Tiles& tiles, const Workspace& workspace, std::int64_t row) {
-  return {workspace.sums + row * tiles.padded_blocks(), workspace.exponents + row * tiles.padded_blocks()};
-}
-
-/// Logits of a tile of the rows n[0 .. count) and, while they are in cache, the masses of their blocks.
-void measure_tile(const Operands& operands, const Tiles& tiles, const Workspace& workspace, std::int64_t tile,
-                  const std::int64_t* n, std::int64_t count) {
+/// Logits of a tile of the vocabulary for the rows n[0 .. count) and, while they are in cache, the masses of its
+/// blocks.
+void measure(const Job& job, std::int64_t tile, const std::int64_t* n, std::int64_t count) {
   static detail::Label label = "tenfold::draw_candidates::measure";
-  float* logits = workspace.logits + tile * tile_rows * tiles.tokens;
-  tiles.product().execute(workspace.hidden, workspace.table + tile * workspace.table_step,
-                          workspace.bias + tile * tiles.tokens, logits);
+  const Tiles& tiles = job.tiles;
+  float* logits = job.memory.logits + tile * tiles.rows * tiles.tokens;
+  tiles.product().execute(job.memory.hidden, job.memory.table + tile * job.memory.table_step,
+                          job.memory.bias + tile * tiles.tokens, logits);
   detail::for_blocks(label, count, 1, [&](std::int64_t r, std::int64_t) {
     float* row = logits + r * tiles.tokens;
-    const std::int64_t truth = operands.truth[n[r]] - tile * tiles.tokens;
-    if (!operands.law.with_replacement && truth >= 0 && truth < tiles.tokens) row[truth] = detail::removed;
-    const detail::RowMasses masses = masses_of(tiles, workspace, r);
+    const std::int64_t truth = job.truth[n[r]] - tile * tiles.tokens;
+    if (!job.law.with_replacement && truth >= 0 && truth < tiles.tokens) row[truth] = detail::removed;
     const std::int64_t blocks = tiles.tokens / detail::draw_block;
-    for (std::int64_t b = 0; b < blocks; ++b)
-      masses.measure(tile * blocks + b, row + b * detail::draw_block, operands.scale);
+    job.masses(r).measure(tile * blocks, (tile + 1) * blocks, row, job.scale);
   });
 }
 
-/// The draws of a measured row n, the r-th of its tile.
-void draw_row(const Operands& operands, const Tiles& tiles, const Workspace& workspace, std::int64_t r, std::int64_t n) {
-  const std::int64_t length = operands.law.draws.length;
-  detail::DrawStream stream(operands.law.draws.key, operands.step,
-                            static_cast<std::uint64_t>(operands.samples[n / length]), n % length);
-  const detail::RowMasses masses = masses_of(tiles, workspace, r);
-  const detail::RowLogits logits{workspace.logits + r * tiles.tokens, tiles.tokens / detail::draw_block,
-                                 tile_rows * tiles.tokens};
-  for (std::int64_t draw = 0; draw < operands.draws; ++draw) {
-    const std::int32_t token = detail::draw_token(logits, masses, tiles.blocks(), operands.scale, stream);
-    if (token < 0) return;
-    operands.negatives[n * operands.slots + draw] = token;
-    if (!operands.law.with_replacement) detail::remove_token(logits, masses, token, operands.scale);
+/// Candidates of the rows n[0 .. count), at most a tile.
+void draw_rows(const Job& job, const std::int64_t* n, std::int64_t count) {
+  static detail::Label label = "tenfold::draw_candidates::draw";
+  const Tiles& tiles = job.tiles;
+  const std::int64_t bytes = tiles.row_bytes();
+  for (std::int64_t r = 0; r < count; ++r) std::copy_n(job.hidden + n[r] * bytes, bytes, job.memory.hidden + r * bytes);
+  std::fill(job.memory.hidden + count * bytes, job.memory.hidden + tiles.rows * bytes, std::byte{0});
+  for (std::int64_t r = 0; r < count; ++r) job.masses(r).clear(tiles.blocks(), tiles.padded_blocks());
+  for (std::int64_t tile = 0; tile < tiles.count; ++tile) measure(job, tile, n, count);
+  detail::for_blocks(label, count, detail::rows_together, [&](std::int64_t begin, std::int64_t end) {
+    detail::RowDraws rows[detail::rows_together];
+    for (std::int64_t r = begin; r < end; ++r) rows[r - begin] = job.row(r, n[r]);
+    detail::draw_tokens({rows, static_cast<std::size_t>(end - begin)}, tiles.blocks(), job.scale, job.draws,
+                        job.law.with_replacement);
+  });
+}
+
+void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth, const Tensor& lengths,
+            const Tensor& excluded, const CandidateDraws& law, const Tensor& negatives) {
+  TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && table[0] > 0 && table[1] > 0, "hidden ",
+                 hidden.shape().describe(), ", table ", table.shape().describe());
+  TENFOLD_VERIFY(negatives.shape().rank() == 2 && lengths.shape().rank() == 1 && excluded.shape().rank() == 1,
+                 "negatives ", negatives.shape().describe(), ", lengths ", lengths.shape().describe(), ", excluded ",
+                 excluded.shape().describe());
+  const std::int64_t rows = lengths[0] * law.draws.length;
+  TENFOLD_VERIFY(law.draws.length > 0 && law.draws.length <= 65536, "length ", law.draws.length);
+  detail::expect(hidden, table.dtype(), {rows, table[1]}, "draw_candidates: hidden");
+  detail::expect(bias, DType::f32, {table[0]}, "draw_candidates: bias");
+  detail::expect(truth, DType::i32, {rows}, "draw_candidates: truth");
+  detail::expect(lengths, DType::i32, lengths.shape(), "draw_candidates: lengths");
+  detail::expect(excluded, DType::i32, excluded.shape(), "draw_candidates: excluded");
+  detail::expect(law.draws.step, DType::i64, {1}, "draw_candidates: step");
+  detail::expect(law.draws.samples, DType::i64, {lengths[0]}, "draw_candidates: samples");
+  detail::expect(negatives, DType::i32, {rows, negatives[1]}, "draw_candidates: negatives");
+  for (std::int64_t i = 0; i < excluded[0]; ++i) {
+    const std::int32_t id = excluded.data<std::int32_t>()[i];
+    TENFOLD_VERIFY(id >= 0 && id < table[0], "excluded id ", id, " of ", table[0], " tokens");
   }
 }
 
-/// Candidates of the rows n[0 .. count), count <= tile_rows.
-void draw_tile(const Operands& operands, const Tiles& tiles, const Workspace& workspace, const std::int64_t* n,
-               std::int64_t count) {
-  static detail::Label label = "tenfold::draw_candidates::draw";
-  const std::int64_t bytes = tiles.row_bytes();
-  for (std::int64_t r = 0; r < count; ++r)
-    std::copy_n(operands.hidden + n[r] * bytes, bytes, workspace.hidden + r * bytes);
-  std::fill(workspace.hidden + count * bytes, workspace.hidden + tile_rows * bytes, std::byte{0});
-  for (std::int64_t r = 0; r < count; ++r)
-    masses_of(tiles, workspace, r).clear(tiles.blocks(), tiles.padded_blocks());
-  for (std::int64_t tile = 0; tile < tiles.count; ++tile)
-    measure_tile(operands, tiles, workspace, tile, n, count);
-  detail::for_blocks(label, count, 1,
-                     [&](std::int64_t r, std::int64_t) { draw_row(operands, tiles, workspace, r, n[r]); });
+/// For all rows that are not padding.
+void draw(const Job& job, const std::int32_t* lengths, std::int64_t batch) {
+  std::int64_t n[Tiles::most_rows];
+  std::int64_t count = 0;
+  const std::int64_t length = job.law.draws.length;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    TENFOLD_VERIFY(lengths[b] >= 0 && lengths[b] <= length, "length ", lengths[b], " of ", length);
+    for (std::int64_t t = 0; t < lengths[b]; ++t) {
+      n[count++] = b * length + t;
+      if (count < job.tiles.rows) continue;
+      draw_rows(job, n, count);
+      count = 0;
+    }
+  }
+  if (count > 0) draw_rows(job, n, count);
 }
 
 }  // namespace
@@ -157,38 +194,36 @@ void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, co
                      const Tensor& lengths, const Tensor& excluded, const CandidateDraws& draws,
                      const Tensor& temperature, const Tensor& count, const Tensor& negatives, const Tensor& workspace) {
   const Queue::Region region(queue, "tenfold::draw_candidates::forward");
-  const Tiles tiles(table[0], table[1], table.dtype());
+  verify(hidden, table, bias, truth, lengths, excluded, draws, negatives);
+  detail::expect(temperature, DType::f32, {1}, "draw_candidates: temperature");
+  detail::expect(count, DType::i32, {1}, "draw_candidates: count");
+  const float degree = *temperature.data<float>();
+  const std::int64_t wanted = *count.data<std::int32_t>();
+  TENFOLD_VERIFY(degree > 0 && std::isfinite(degree), "temperature ", degree);
+  TENFOLD_VERIFY(wanted >= 0 && wanted <= negatives[1], wanted, " draws for ", negatives[1], " slots");
+  TENFOLD_VERIFY(draws.with_replacement || wanted < table[0] - excluded[0], wanted, " distinct draws from ", table[0],
+                 " tokens without ", excluded[0], " and the truth");
+  const Tiles tiles(table);
   const Workspace memory(tiles, workspace.raw());
-  const Operands operands{
-      static_cast<const std::byte*>(hidden.raw()),
-      static_cast<const std::byte*>(table.raw()),
-      bias.data<float>(),
-      truth.data<std::int32_t>(),
-      lengths.data<std::int32_t>(),
-      excluded.data<std::int32_t>(),
-      excluded[0],
-      lengths[0],
-      draws,
-      static_cast<std::uint32_t>(*draws.draws.step.data<std::int64_t>()),
-      draws.draws.samples.data<std::int64_t>(),
-      1.44269504F / *temperature.data<float>(),
-      *count.data<std::int32_t>(),
-      negatives[1],
-      negatives.data<std::int32_t>(),
-  };
-  pack_table(operands, tiles, memory);
-  std::fill_n(operands.negatives, negatives.elements(), -1);
-  std::int64_t rows[tile_rows];
-  std::int64_t used = 0;
-  const std::int64_t length = draws.draws.length;
-  for (std::int64_t b = 0; b < operands.batch; ++b)
-    for (std::int64_t t = 0; t < operands.lengths[b]; ++t) {
-      rows[used++] = b * length + t;
-      if (used < tile_rows) continue;
-      draw_tile(operands, tiles, memory, rows, used);
-      used = 0;
-    }
-  if (used > 0) draw_tile(operands, tiles, memory, rows, used);
+  detail::expect(workspace, DType::u8, {memory.bytes}, "draw_candidates: workspace");
+  const Job job{tiles,
+                memory,
+                static_cast<const std::byte*>(hidden.raw()),
+                static_cast<const std::byte*>(table.raw()),
+                bias.data<float>(),
+                truth.data<std::int32_t>(),
+                excluded.data<std::int32_t>(),
+                excluded[0],
+                draws,
+                static_cast<std::uint32_t>(*draws.draws.step.data<std::int64_t>()),
+                draws.draws.samples.data<std::int64_t>(),
+                std::numbers::log2e_v<float> / degree,
+                wanted,
+                negatives[1],
+                negatives.data<std::int32_t>()};
+  std::fill_n(job.negatives, negatives.elements(), -1);
+  pack_table(job);
+  draw(job, lengths.data<std::int32_t>(), lengths[0]);
 }
 
 }  // namespace tenfold::kernels

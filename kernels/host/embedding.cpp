@@ -94,13 +94,47 @@ void embedding_backward(Queue& queue, const Tensor& tokens, const Tensor& length
     const T* from = dout.data<T>();
     float* to = dtable.data<float>();
     // A table row is summed by one thread in row order, whatever the number of threads.
-    const std::int64_t parts = Kokkos::DefaultHostExecutionSpace::concurrency();
+    const std::int64_t parts = Kokkos::DefaultHostExecutionSpace().concurrency();
     detail::for_blocks(label, parts, 1, [=](std::int64_t part, std::int64_t) {
       for (std::int64_t n = 0; n < rows; ++n)
         if (token[n] % parts == part && n % length < valid[n / length])
           accumulate(from + n * width, to + token[n] * width, width);
     });
-    if (!dpositions) return;
+  });
+  if (dpositions) positions_backward(queue, lengths, dout, dpositions);
+}
+
+void positions_forward(Queue& queue, const Tensor& positions, const Tensor& x) {
+  static detail::Label label = "tenfold::positions::forward";
+  const Queue::Region region(queue, label.c_str());
+  TENFOLD_VERIFY(positions.shape().rank() == 2 && x.shape().rank() == 2 && positions[0] > 0 && x[0] % positions[0] == 0,
+                 "positions ", positions.shape().describe(), " for rows ", x.shape().describe());
+  const std::int64_t length = positions[0];
+  const std::int64_t width = positions[1];
+  detail::expect(x, positions.dtype(), {x[0], width}, "positions_forward: x");
+  detail::by_storage_type(x, "positions_forward: x", [&]<class T>() {
+    const T* added = positions.data<T>();
+    T* to = x.data<T>();
+    detail::for_blocks(label, x[0], detail::rows_per_block(width), [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t n = begin; n < end; ++n) add_rows(to + n * width, added + n % length * width, to + n * width, width);
+    });
+  });
+}
+
+void positions_backward(Queue& queue, const Tensor& lengths, const Tensor& dx, const Tensor& dpositions) {
+  static detail::Label label = "tenfold::positions::backward";
+  const Queue::Region region(queue, label.c_str());
+  TENFOLD_VERIFY(dpositions.shape().rank() == 2 && lengths.shape().rank() == 1, "dpositions ",
+                 dpositions.shape().describe(), ", lengths ", lengths.shape().describe());
+  const std::int64_t length = dpositions[0];
+  const std::int64_t width = dpositions[1];
+  const std::int64_t batch = lengths[0];
+  detail::expect(dx, dx.dtype(), {batch * length, width}, "positions_backward: dx");
+  detail::expect(lengths, DType::i32, {batch}, "positions_backward: lengths");
+  detail::expect(dpositions, DType::f32, {length, width}, "positions_backward: dpositions");
+  detail::by_storage_type(dx, "positions_backward: dx", [&]<class T>() {
+    const auto* valid = lengths.data<std::int32_t>();
+    const T* from = dx.data<T>();
     float* position = dpositions.data<float>();
     detail::for_blocks(label, length, 1, [=](std::int64_t t, std::int64_t) {
       for (std::int64_t b = 0; b < batch; ++b)

@@ -1,5 +1,10 @@
 #include "kernels/linear.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/arena.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
@@ -55,6 +60,27 @@ void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bo
   const detail::Matrix left = matrix(a, "matmul: a"), right = matrix(b, "matmul: b");
   multiply(transpose_a ? left.transposed() : left, transpose_b ? right : right.transposed(), {}, c, accumulate, {},
            "matmul");
+}
+
+double measure_matmul(Queue& queue, DType type, std::int64_t n, int repeats) {
+  const Queue::Region region(queue, "tenfold::measure_matmul");
+  TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
+  detail::Product& product = detail::Product::of({n, n, n, type, type});
+  Arena arena(DeviceKind::host);
+  const Tensor a = arena.allocate(type, {n, n}), c = arena.allocate(type, {n, n});
+  const Tensor b = arena.allocate(DType::u8, {product.layout().bytes});
+  constexpr int three_quarters = 0x3F;  // about that, in either type: zeros could run at another clock
+  std::memset(a.raw(), three_quarters, a.bytes());
+  std::memset(b.raw(), three_quarters, b.bytes());
+  using Clock = std::chrono::steady_clock;
+  product.execute(a.raw(), b.raw(), nullptr, c.raw());
+  auto fastest = Clock::duration::max();
+  for (int i = 0; i < repeats; ++i) {
+    const Clock::time_point start = Clock::now();
+    product.execute(a.raw(), b.raw(), nullptr, c.raw());
+    fastest = std::min(fastest, Clock::now() - start);
+  }
+  return std::chrono::duration<double>(fastest).count();
 }
 
 }  // namespace tenfold::kernels

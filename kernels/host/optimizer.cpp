@@ -152,7 +152,8 @@ void fill(Queue& queue, float value, const Tensor& values) {
 void add(Queue& queue, const Tensor& values, const Tensor& sum) {
   static detail::Label label = "tenfold::add::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(values.elements() == sum.elements(), "add ", values.shape().describe(), " to ", sum.shape().describe());
+  TENFOLD_VERIFY(values.elements() == sum.elements(), "add ", values.shape().describe(), " to ",
+                 sum.shape().describe());
   auto* to = sum.data<float>();
   detail::by_storage_type(values, "add: values", [&]<class T>() {
     const T* from = values.data<T>();

@@ -9,6 +9,7 @@
 #include "base/version.hpp"
 #include "commands/commands.hpp"
 #include "parallel/process_grid.hpp"
+#include "training/batch_pipeline.hpp"
 #include "training/learner.hpp"
 #include "training/peak.hpp"
 #include "training/profile.hpp"
@@ -45,18 +46,17 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   Learner learner(settings, vocabulary, arena);
   learner.initialise(queue);
   GradientReducer reducer(grid.data(), learner.parameters().gradients());
-  const RandomSequences sequences(vocabulary, settings.run.seed);
+  const RandomSequences sequences(vocabulary, settings.data.sequence_length, settings.run.seed);
   const BatchShape& shape = learner.batch_shape();
-  BatchBuilder builder(sequences, settings.objective, vocabulary, shape, stream_key(settings.run.seed, "mask"));
-  const SampleSchedule schedule(sequences.count(), settings.run.seed, settings.data.global_batch, grid.data().rank(),
-                                grid.data().size());
-  std::vector<Sample> samples;
-  std::vector<HostBatch> batches(
-      static_cast<std::size_t>(settings.data.global_batch / grid.data().size() / shape.sequences), HostBatch(shape));
-
+  std::unique_ptr<NoteTaker> notes;
+  if (settings.notes.enabled)
+    notes = std::make_unique<NoteTaker>(grid.data(), settings, RandomSequences::rare_keys, shape, arena);
+  BatchPipeline pipeline(sequences, settings, vocabulary, shape, grid.data(), notes.get());
+  pipeline.start(1);
   queue.observe([&](const char* label, bool begin) {
     result.profile.observe(label, begin);
     reducer.poll();
+    if (notes) notes->dictionary().poll();
   });
   Clock::time_point start;
   Counts counts;
@@ -66,16 +66,10 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
       runtime.world().barrier();
       start = Clock::now();
     }
-    schedule.samples(step, samples);
-    Counts mine;
-    for (std::size_t i = 0; i < batches.size(); ++i) {
-      const auto part = std::span(samples).subspan(i * static_cast<std::size_t>(shape.sequences),
-                                                   static_cast<std::size_t>(shape.sequences));
-      builder.build(part, batches[i]);
-      count(batches[i], part.size(), mine);
-    }
-    counts = all_reduce(grid.data(), mine);
-    const StepResult done = learner.step(queue, grid.data(), reducer, batches, counts, step, settings.optimizer.learning_rate);
+    const std::span<const HostBatch> batches = pipeline.advance(queue, false);
+    counts = all_reduce(grid.data(), pipeline.counts());
+    const StepResult done = learner.step(queue, grid.data(), reducer, notes.get(), batches, counts, step,
+                                         settings.optimizer.learning_rate);
     if (step <= warmup_steps) continue;
     result.steps = step - warmup_steps;
     result.seconds_communication += done.seconds_communication;
@@ -84,7 +78,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   }
   const auto steps = static_cast<double>(result.steps);
   result.tokens_per_second = steps * counts.tokens / result.seconds;
-  result.flops_per_second = steps * learner.objective().training_flops(counts) / result.seconds;
+  result.flops_per_second = steps * learner.objective().training_flops(counts, 0.0) / result.seconds;
   return result;
 }
 

@@ -11,7 +11,15 @@ namespace tenfold {
 void plan(const Settings& settings, Runtime& runtime) {
   if (runtime.world().rank() != 0) return;
   Arena arena(DeviceKind::host, Arena::Mode::plan);
-  Learner learner(settings, settings.tokenizer.vocabulary_size, arena);
+  int vocabulary = settings.tokenizer.vocabulary_size;
+  std::int64_t rare_words = RandomSequences::rare_keys;
+  if (!settings.data.corpus.empty()) {
+    const Corpus corpus(settings.data.corpus);
+    vocabulary = corpus.vocabulary_size();
+    rare_words = static_cast<std::int64_t>(corpus.rare_words().size());
+  }
+  Learner learner(settings, vocabulary, arena);
+  if (settings.notes.enabled) NoteTaker::plan(arena, settings, rare_words, learner.batch_shape());
   const double sequences = settings.data.global_batch;
   const double length = settings.data.sequence_length;
   const Counts full{sequences, sequences * length, sequences * length * length,
@@ -24,7 +32,7 @@ void plan(const Settings& settings, Runtime& runtime) {
             << "memory a rank           " << static_cast<double>(arena.bytes()) / mebi << " MiB\n"
             << "micro-batch             " << *settings.data.micro_batch << " sequences, "
             << settings.data.global_batch / *settings.data.micro_batch / *settings.parallel.data << " a step and rank\n"
-            << "FLOPs a step            " << learner.objective().training_flops(full) / 1e9
+            << "FLOPs a step            " << learner.objective().training_flops(full, 0.5) / 1e9
             << " G (full sequences; matrix products; 3 x forward)\n"
             << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi
             << " MiB sent by each rank (ring all-reduce of the gradients)\n";

@@ -32,16 +32,49 @@ void detail::check_conflicts(const Settings& settings) {
           "model.relative_max_distance = ", model.relative_max_distance,
           " is not above a quarter of model.relative_buckets = ", model.relative_buckets);
   const ObjectiveSettings& objective = settings.objective;
-  require(objective.leave_unmasked + objective.replace_random <= 1,
-          "objective.leave_unmasked = ", objective.leave_unmasked,
-          " and objective.replace_random = ", objective.replace_random, " exceed 1 together");
+  const double left = objective.leave_unmasked.value_or(0);
+  const double random = objective.replace_random.value_or(0);
+  require(left + random <= 1, "objective.leave_unmasked = ", left, " and objective.replace_random = ", random,
+          " exceed 1 together");
   const CorpusSettings& corpus = settings.corpus;
   require(!corpus.rare_min_count || !corpus.rare_max_count || *corpus.rare_min_count <= *corpus.rare_max_count,
           "corpus.rare_min_count = ", corpus.rare_min_count.value_or(0),
           " is above corpus.rare_max_count = ", corpus.rare_max_count.value_or(0));
 }
 
+namespace {
+
+int papers_divider(ObjectiveKind kind, int width) {
+  if (width >= 1024) return 4;
+  if (width >= 768) return 3;
+  return kind == ObjectiveKind::electra ? 4 : 2;
+}
+
+/// Values that depend on the kind of objective, and the generator's sizes.
+void resolve_objective(Settings& settings) {
+  ObjectiveSettings& objective = settings.objective;
+  const ModelSettings& model = settings.model;
+  const double kept = objective.kind == ObjectiveKind::mlm ? 0.1 : 0.0;
+  if (!objective.leave_unmasked) objective.leave_unmasked = kept;
+  if (!objective.replace_random) objective.replace_random = kept;
+  if (!objective.generator_divider) objective.generator_divider = papers_divider(objective.kind, model.width);
+  if (!objective.loss_weight) objective.loss_weight = objective.kind == ObjectiveKind::electra ? 50 : 20;
+  if (!objective.candidates_end) objective.candidates_end = objective.candidates;
+  if (!objective.temperature_end) objective.temperature_end = objective.temperature;
+  if (!settings.notes.window) settings.notes.window = settings.data.sequence_length >= 512 ? 16 : 8;
+  if (objective.kind == ObjectiveKind::mlm) return;
+  const int divider = *objective.generator_divider;
+  const int heads = std::max(1, model.heads / divider);
+  require(model.width % divider == 0 && model.width / divider % heads == 0 && model.feed_forward % divider == 0,
+          "objective.generator_divider = ", divider, " does not fit model.width = ", model.width, ", model.feed_forward = ",
+          model.feed_forward, " and model.heads = ", model.heads, ": the divided width must be a multiple of ", heads,
+          " heads");
+}
+
+}  // namespace
+
 void resolve(Settings& settings, std::optional<int> world_size) {
+  resolve_objective(settings);
   const int tensor = settings.parallel.tensor;
   if (!settings.parallel.data) settings.parallel.data = std::max(1, world_size.value_or(tensor) / tensor);
   const int data = *settings.parallel.data;

@@ -41,6 +41,12 @@ const Condition tupe{"model.position = tupe-a or tupe-r", [](const Settings& s) 
 const Condition relative{"model.position = relative or tupe-r",
                          [](const Settings& s) { return has_relative_bias(s.model.position); }};
 
+const Condition two_networks{"objective.kind = electra or multiple-choice",
+                             [](const Settings& s) { return s.objective.kind != ObjectiveKind::mlm; }};
+const Condition multiple_choice{"objective.kind = multiple-choice",
+                                [](const Settings& s) { return s.objective.kind == ObjectiveKind::multiple_choice; }};
+const Condition notes{"notes.enabled = true", [](const Settings& s) { return s.notes.enabled; }};
+
 std::vector<Option> build() {
   using S = Settings;
   using Run = RunSettings;
@@ -49,6 +55,7 @@ std::vector<Option> build() {
   using Tokenizer = TokenizerSettings;
   using Model = ModelSettings;
   using Objective = ObjectiveSettings;
+  using Notes = NotesSettings;
   using Optimizer = OptimizerSettings;
   using Parallel = ParallelSettings;
   const auto compute = [](auto& settings) -> auto& {
@@ -68,8 +75,8 @@ std::vector<Option> build() {
       {"run.resume", pretrain | elastic, field(&S::run, &Run::resume), "",
        "go on from the newest checkpoint: auto starts anew only if there is none"},
 
-      {"data.corpus", needed_by(pretrain) | elastic, field(&S::data, &Data::corpus), "",
-       "corpus file that `tenfold prepare` wrote"},
+      {"data.corpus", needed_by(pretrain) | plan | elastic, field(&S::data, &Data::corpus), "",
+       "corpus file that `tenfold prepare` wrote; plan takes vocabulary and rare words from it"},
       {"data.sequence_length", model, field(&S::data, &Data::sequence_length, between(8, 65536)), "tokens",
        "length to which sequences are packed and padded"},
       {"data.global_batch", model, field(&S::data, &Data::global_batch, between(1, many)), "sequences",
@@ -118,9 +125,38 @@ std::vector<Option> build() {
       {"objective.mask_rate", model, field(&S::objective, &Objective::mask_rate, strictly_between(0, 1)), "",
        "share of tokens selected for prediction"},
       {"objective.leave_unmasked", model, field(&S::objective, &Objective::leave_unmasked, between(0, 1)), "",
-       "share of the selected tokens that stay as they are"},
+       "share of the selected tokens that stay as they are; auto: 0.1 for mlm, else 0"},
       {"objective.replace_random", model, field(&S::objective, &Objective::replace_random, between(0, 1)), "",
-       "share of the selected tokens replaced by random ones"},
+       "share of the selected tokens replaced by random ones; auto: 0.1 for mlm, else 0"},
+      {"objective.generator_divider", model, field(&S::objective, &Objective::generator_divider, between(1, 64)), "",
+       "width of the main model over that of the generator or controller; auto: 4 for electra and 2 for multiple-choice "
+       "below width 768, 3 from there, 4 from 1024",
+       &two_networks},
+      {"objective.loss_weight", model, field(&S::objective, &Objective::loss_weight, at_least(0)), "",
+       "weight of the main model's loss beside the generator's; auto: 50 for electra, 20 for multiple-choice",
+       &two_networks},
+      {"objective.candidates", model, field(&S::objective, &Objective::candidates, between(3, 1024)), "",
+       "answers to choose from, truth and none-of-the-above included", &multiple_choice},
+      {"objective.candidates_end", model, field(&S::objective, &Objective::candidates_end, between(3, 1024)), "",
+       "the same at the last step, linear in between; auto: as candidates", &multiple_choice},
+      {"objective.temperature", model, field(&S::objective, &Objective::temperature, above(0)), "",
+       "temperature at which wrong answers are drawn", &multiple_choice},
+      {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
+       "the same at the last step, linear in between; auto: as temperature", &multiple_choice},
+      {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
+       "exact: distinct answers without the truth; released: as the released code draws them", &multiple_choice},
+
+      {"notes.enabled", model, field(&S::notes, &Notes::enabled), "", "take notes on rare words"},
+      {"notes.mix", model, field(&S::notes, &Notes::mix, between(0, 1)), "", "share of the note in a rare word's input",
+       &notes},
+      {"notes.update_rate", model, field(&S::notes, &Notes::update_rate, between(0, 1)), "",
+       "weight of a step's mean in the running note", &notes},
+      {"notes.window", model, field(&S::notes, &Notes::window, between(0, 65536)), "tokens",
+       "tokens on each side of a rare word that its note sums up; auto: 16 from 512 tokens a sequence on, else 8", &notes},
+      {"notes.rescale", model, field(&S::notes, &Notes::rescale), "", "scale a note to the norm of the embedding it joins",
+       &notes},
+      {"notes.update_selected", model, field(&S::notes, &Notes::update_selected), "",
+       "learn also from occurrences with a token selected for prediction", &notes},
 
       {"optimizer.learning_rate", pretrain, field(&S::optimizer, &Optimizer::learning_rate, at_least(0)), "",
        "peak learning rate"},

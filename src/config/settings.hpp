@@ -67,8 +67,24 @@ struct ModelSettings {
 struct ObjectiveSettings {
   ObjectiveKind kind = ObjectiveKind::mlm;
   double mask_rate = 0.15;
-  double leave_unmasked = 0.1;
-  double replace_random = 0.1;
+  std::optional<double> leave_unmasked;  ///< unset: 0.1 for mlm, else 0
+  std::optional<double> replace_random;  ///< unset: 0.1 for mlm, else 0
+  std::optional<int> generator_divider;  ///< unset: the papers' for this kind and width
+  std::optional<double> loss_weight;     ///< unset: 50 for electra, 20 for multiple-choice
+  int candidates = 10;
+  std::optional<int> candidates_end;  ///< unset: as candidates
+  double temperature = 1;
+  std::optional<double> temperature_end;  ///< unset: as temperature
+  Sampling sampling = Sampling::exact;
+};
+
+struct NotesSettings {
+  bool enabled = false;
+  double mix = 0.5;
+  double update_rate = 0.1;
+  std::optional<int> window;  ///< unset: 16 from 512 tokens on, else 8
+  bool rescale = false;
+  bool update_selected = false;  ///< also learn from occurrences with a token selected for prediction
 };
 
 struct OptimizerSettings {
@@ -118,6 +134,7 @@ struct Settings {
   TokenizerSettings tokenizer;
   ModelSettings model;
   ObjectiveSettings objective;
+  NotesSettings notes;
   OptimizerSettings optimizer;
   Precision precision = Precision::f32;  ///< precision.compute
   ParallelSettings parallel;

@@ -1,6 +1,7 @@
 #pragma once
 // The input of an encoder: token (and, for absolute positions, position) embeddings, normalised and dropped out; rows of
-// padding are 0. X0 = dropout(LN(E[x] + P)).
+// padding are 0. X0 = dropout(LN(E[x] + P)); with a projection A of the token table's width to the encoder's,
+// X0 = dropout(LN(A E[x] + P)). Notes on rare words are mixed in before A and before the layer norm.
 
 #include "base/arena.hpp"
 #include "model/parameters.hpp"
@@ -8,11 +9,18 @@
 
 namespace tenfold {
 
+/// The table that tokens are looked up in, [V, e], and the map to the encoder's width d, [d, e] and [d]; absent: e = d.
+struct TokenTable {
+  ParameterView table;
+  ParameterView projection = {}, projection_bias = {};
+  std::int64_t width() const { return projection ? projection.shape[0] : table.shape[1]; }
+};
+
 class Embedding {
  public:
-  /// `tokens`: the token table [V, d], which other parts may share. `positions`: whether a table [T, d] is added.
-  Embedding(Parameters& parameters, const std::string& prefix, ParameterView tokens, std::int64_t length, bool positions,
-            double dropout, std::uint64_t seed);
+  /// `positions`: whether a table [T, d] is added.
+  Embedding(Parameters& parameters, const std::string& prefix, const TokenTable& tokens, std::int64_t length,
+            bool positions, double dropout, std::uint64_t seed);
   void allocate(Arena& arena, const BatchShape& batch, DType type);
 
   /// X0, [B*T, d].
@@ -21,11 +29,15 @@ class Embedding {
   void backward(const Pass& pass, const Tensor& gradient);
 
  private:
+  void look_up(const Pass& pass);
+  void look_up_backward(const Pass& pass, const Tensor& gradient);
+
   const Parameters& parameters_;
-  ParameterView tokens_, positions_, gain_, bias_;
+  TokenTable tokens_;
+  ParameterView positions_, gain_, bias_;
   double dropout_;
   std::uint64_t dropout_key_;
-  Tensor sum_, mean_, rstd_, output_;
+  Tensor wide_, wide_gradient_, sum_, mean_, rstd_, output_;
 };
 
 }  // namespace tenfold

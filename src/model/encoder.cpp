@@ -2,7 +2,7 @@
 
 namespace tenfold {
 
-Encoder::Encoder(Parameters& parameters, const std::string& prefix, ParameterView tokens, const EncoderShape& shape,
+Encoder::Encoder(Parameters& parameters, const std::string& prefix, const TokenTable& tokens, const EncoderShape& shape,
                  const PositionShape& position, std::uint64_t seed)
     : shape_(shape),
       embedding_(parameters, prefix, tokens, position.length, position.absolute, shape.dropout, seed),

@@ -11,8 +11,8 @@ namespace tenfold {
 
 class Encoder {
  public:
-  /// `prefix` stands before every parameter name ("" for the main model). `tokens`: the token table [V, d].
-  Encoder(Parameters& parameters, const std::string& prefix, ParameterView tokens, const EncoderShape& shape,
+  /// `prefix` stands before every parameter name ("" for the main model).
+  Encoder(Parameters& parameters, const std::string& prefix, const TokenTable& tokens, const EncoderShape& shape,
           const PositionShape& position, std::uint64_t seed);
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;

@@ -3,11 +3,19 @@
 // The loss's scale is known before the forward pass, so that logits turn into their gradient at once, a block of rows
 // at a time; [R, V] never exists whole.
 
-#include "base/arena.hpp"
-#include "model/parameters.hpp"
+#include "kernels/gumbel.hpp"
+#include "model/head_transform.hpp"
 #include "model/pass.hpp"
 
 namespace tenfold {
+
+/// Tokens drawn from the head's softmax at the selected rows, while the logits are there.
+struct TokenSampling {
+  kernels::Draws draws;
+  Tensor excluded;  ///< i32 [X], ids that are never drawn
+  Tensor tokens;    ///< i32 [R], the draws
+  Tensor rank_sum;  ///< f64 [1], added to: rank of the true token
+};
 
 class LanguageModelHead {
  public:
@@ -18,27 +26,28 @@ class LanguageModelHead {
   /// Losses of the selected rows of `hidden` [B*T, d] against `table` [V, d]. With `gradient` (of the hidden states, [B*T, d], written)
   /// and `table_gradient` (f32 [V, d], added to) also all gradients of weight_mlm x sum of losses; absent: losses only.
   void forward_backward(const Pass& pass, const Tensor& hidden, const Tensor& table, const Tensor& table_gradient,
-                        const Tensor& gradient);
+                        const Tensor& gradient, const TokenSampling* sampling = nullptr);
 
   const Tensor& losses() const { return losses_; }    ///< f32 [R], nats; 0 in unused rows
   const Tensor& correct() const { return correct_; }  ///< i32 [R]
 
   /// First flat element of this head's own parameters.
-  std::int64_t first_parameter() const { return dense_weight_.offset; }
+  std::int64_t first_parameter() const { return transform_.first_parameter(); }
+  const HeadTransform& transform() const { return transform_; }
   static double forward_flops(double width, double vocabulary, double selected) {
     return 2.0 * selected * (width * width + width * vocabulary);
   }
 
  private:
-  void transform(Queue& queue, const Batch& batch, const Tensor& hidden);
-  void score_block(const Pass& pass, std::int64_t first, std::int64_t rows, const Tensor& table, const Tensor& table_gradient);
-  void transform_backward(Queue& queue, const Batch& batch, const Tensor& gradient);
+  void score_block(const Pass& pass, std::int64_t first, std::int64_t rows, const Tensor& table,
+                   const Tensor& table_gradient, const TokenSampling* sampling);
 
   const Parameters& parameters_;
   int width_;
-  ParameterView dense_weight_, dense_bias_, gain_, bias_, vocabulary_bias_;
-  Tensor selected_, dense_, activated_, output_, mean_, rstd_, losses_, correct_;
-  Tensor output_gradient_, logits_, logits_gradient_;
+  HeadTransform transform_;
+  ParameterView vocabulary_bias_;
+  HeadTransform::Rows rows_;
+  Tensor selected_, losses_, correct_, output_gradient_, logits_, logits_gradient_;
 };
 
 }  // namespace tenfold

@@ -8,7 +8,7 @@ MaskedLanguageModel::MaskedLanguageModel(const Settings& settings, int vocabular
     : parameters_(parameters),
       shape_(encoder_shape(settings.model)),
       tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::normal, Storage::compute)),
-      encoder_(parameters, "", tokens_, shape_, position_shape(settings.model, settings.data.sequence_length),
+      encoder_(parameters, "", {tokens_}, shape_, position_shape(settings.model, settings.data.sequence_length),
                settings.run.seed),
       vocabulary_bias_(parameters.add("head.bias", {vocabulary}, Initial::zero, Storage::master)),
       head_(parameters, "", shape_.width, vocabulary_bias_) {}
@@ -21,6 +21,7 @@ void MaskedLanguageModel::allocate(Arena& arena, const BatchShape& batch, DType 
 
 void MaskedLanguageModel::train(const Pass& pass) {
   const Tensor& hidden = encoder_.forward(pass);
+  pass.take_notes(hidden);
   head_.forward_backward(pass, hidden, parameters_.weight(tokens_), parameters_.gradient(tokens_), encoder_.gradient());
   pass.complete(vocabulary_bias_.offset);
   add_statistics(pass.queue);
@@ -37,11 +38,12 @@ void MaskedLanguageModel::add_statistics(Queue& queue) {
   kernels::add_sum(queue, head_.correct(), sums_.rows(1, 1));
 }
 
-std::vector<double> MaskedLanguageModel::metrics(std::span<const double> sums, const Counts& counts) const {
-  return {sums[0] / counts.selected, sums[1] / counts.selected};
+void MaskedLanguageModel::metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const {
+  values[0] = sums[0] / counts.selected;
+  values[1] = sums[1] / counts.selected;
 }
 
-double MaskedLanguageModel::training_flops(const Counts& counts) const {
+double MaskedLanguageModel::training_flops(const Counts& counts, double /*progress*/) const {
   const auto vocabulary = static_cast<double>(tokens_.shape[0]);
   return 3.0 * (Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
                 LanguageModelHead::forward_flops(shape_.width, vocabulary, counts.selected));

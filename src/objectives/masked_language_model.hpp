@@ -16,8 +16,9 @@ class MaskedLanguageModel : public Objective {
   void evaluate(const Pass& pass) override;
   Tensor sums() const override { return sums_; }
   std::vector<std::string> metric_names() const override { return {"loss", "accuracy"}; }
-  std::vector<double> metrics(std::span<const double> sums, const Counts& counts) const override;
-  double training_flops(const Counts& counts) const override;
+  void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
+  Tensor masked_losses() const override { return head_.losses(); }
+  double training_flops(const Counts& counts, double progress) const override;
 
  private:
   void add_statistics(Queue& queue);

@@ -1,6 +1,8 @@
 #include "objectives/objective.hpp"
 
 #include "objectives/masked_language_model.hpp"
+#include "objectives/multiple_choice.hpp"
+#include "objectives/replaced_token_detection.hpp"
 
 namespace tenfold {
 
@@ -14,6 +16,11 @@ PositionShape position_shape(const ModelSettings& model, int sequence_length) {
 }
 
 std::unique_ptr<Objective> make_objective(const Settings& settings, int vocabulary, Parameters& parameters) {
+  switch (settings.objective.kind) {
+    case ObjectiveKind::electra: return std::make_unique<ReplacedTokenDetection>(settings, vocabulary, parameters);
+    case ObjectiveKind::multiple_choice: return std::make_unique<MultipleChoice>(settings, vocabulary, parameters);
+    case ObjectiveKind::mlm: break;
+  }
   return std::make_unique<MaskedLanguageModel>(settings, vocabulary, parameters);
 }
 

@@ -41,10 +41,12 @@ class Objective {
   /// Names of the trace's columns that `metrics` gives; the first is "loss", the total that is minimised, in nats.
   virtual std::vector<std::string> metric_names() const = 0;
   /// Values of these columns from sums over all micro-batches and ranks.
-  virtual std::vector<double> metrics(std::span<const double> sums, const Counts& counts) const = 0;
+  virtual void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const = 0;
+  /// Masked-LM losses of the last micro-batch's selected rows, f32 [R], nats.
+  virtual Tensor masked_losses() const = 0;
 
-  /// Matrix-product FLOPs of training on sequences with these counts: 3 x forward.
-  virtual double training_flops(const Counts& counts) const = 0;
+  /// Matrix-product FLOPs of training on sequences with these counts, 3 x forward, at `progress` of the run in [0, 1].
+  virtual double training_flops(const Counts& counts, double progress) const = 0;
 };
 
 /// Sizes of the main encoder.

@@ -26,4 +26,12 @@ std::int64_t Communicator::total(std::span<const std::int64_t> counts) {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
+void Communicator::verify_fit(std::size_t sent, std::span<const std::int64_t> send_counts, std::size_t received,
+                              std::span<const std::int64_t> receive_counts) {
+  TENFOLD_VERIFY(total(send_counts) <= static_cast<std::int64_t>(sent) &&
+                     total(receive_counts) <= static_cast<std::int64_t>(received),
+                 "counts of ", total(send_counts), " and ", total(receive_counts), " over buffers of ", sent, " and ",
+                 received);
+}
+
 }  // namespace tenfold

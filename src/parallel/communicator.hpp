@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -21,7 +22,11 @@ concept Reducible = std::same_as<T, float> || std::same_as<T, double> || std::sa
 template <class T>
 concept Transferable = std::is_trivially_copyable_v<T> && !std::is_const_v<T>;
 
-/// An operation that was started and not yet waited for. The tensor must stay untouched until Communicator::wait.
+/// Of a size that MPI has a data type for.
+template <class T>
+concept Word = (sizeof(T) == 1 || sizeof(T) == 4 || sizeof(T) == 8) && Transferable<T>;
+
+/// An operation that was started and not yet waited for. Its buffers must stay untouched until Communicator::wait.
 struct [[nodiscard]] Request {
   std::int32_t slot = -1;
 };
@@ -39,6 +44,9 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual void barrier() = 0;
+  /// The same ranks as a group of their own: operations of the two may be ordered differently on different ranks.
+  /// Collective, also when the copy goes.
+  virtual std::unique_ptr<Communicator> duplicate() = 0;
 
   /// In place, element by element. For a given number of ranks the result has the same bits on every rank and every
   /// time.
@@ -78,6 +86,8 @@ class Communicator {
   virtual Request start_all_reduce_sum(const Tensor& values) = 0;
   /// Lets outstanding requests advance; returns at once. Most MPIs move data only inside MPI calls.
   virtual void poll() = 0;
+  /// Polls and says whether the request is complete; it must be waited for all the same.
+  virtual bool test(Request request) = 0;
   /// Returns when the request is complete; its token is then used up.
   virtual void wait(Request request) = 0;
 
@@ -121,14 +131,27 @@ class Communicator {
   template <Transferable T>
   void all_to_all_v(std::span<const T> send, std::span<const std::int64_t> send_counts, std::span<T> receive,
                     std::span<const std::int64_t> receive_counts) {
-    TENFOLD_VERIFY(total(send_counts) <= static_cast<std::int64_t>(send.size()) &&
-                       total(receive_counts) <= static_cast<std::int64_t>(receive.size()),
-                   "counts of ", total(send_counts), " and ", total(receive_counts), " over buffers of ", send.size(),
-                   " and ", receive.size());
+    verify_fit(send.size(), send_counts, receive.size(), receive_counts);
     all_to_all_v_bytes(send.data(), send_counts, receive.data(), receive_counts, sizeof(T));
   }
 
-  /// The same where the receive counts are not known beforehand; allocates what it returns.
+  /// all_to_all and all_to_all_v that are started and return at once; the buffers, not the counts, must stay untouched
+  /// until the request is waited for. Allocate as start_all_reduce_sum does.
+  template <Word T>
+  Request start_all_to_all(std::span<const T> send, std::span<T> receive) {
+    TENFOLD_VERIFY(send.size() == receive.size() && send.size() % static_cast<std::size_t>(size()) == 0, "sends ",
+                   send.size(), ", receives ", receive.size());
+    return start_all_to_all_words(send.data(), receive.data(), send.size() / static_cast<std::size_t>(size()),
+                                  sizeof(T));
+  }
+  template <Word T>
+  Request start_all_to_all_v(std::span<const T> send, std::span<const std::int64_t> send_counts, std::span<T> receive,
+                             std::span<const std::int64_t> receive_counts) {
+    verify_fit(send.size(), send_counts, receive.size(), receive_counts);
+    return start_all_to_all_v_words(send.data(), send_counts, receive.data(), receive_counts, sizeof(T));
+  }
+
+  /// all_to_all_v where the receive counts are not known beforehand; allocates what it returns.
   template <Transferable T>
   Received<T> all_to_all_v(std::span<const T> send, std::span<const std::int64_t> send_counts) {
     Received<T> received;
@@ -144,6 +167,8 @@ class Communicator {
 
  protected:
   static std::int64_t total(std::span<const std::int64_t> counts);
+  static void verify_fit(std::size_t sent, std::span<const std::int64_t> send_counts, std::size_t received,
+                         std::span<const std::int64_t> receive_counts);
 
   virtual void all_reduce(void* values, std::size_t count, DType type, Reduction reduction) = 0;
   virtual void broadcast_bytes(void* data, std::size_t bytes, int root) = 0;
@@ -153,6 +178,10 @@ class Communicator {
   virtual void all_to_all_bytes(const void* send, void* receive, std::size_t block_bytes) = 0;
   virtual void all_to_all_v_bytes(const void* send, std::span<const std::int64_t> send_counts, void* receive,
                                   std::span<const std::int64_t> receive_counts, std::size_t element_bytes) = 0;
+  virtual Request start_all_to_all_words(const void* send, void* receive, std::size_t block_words,
+                                         std::size_t word_bytes) = 0;
+  virtual Request start_all_to_all_v_words(const void* send, std::span<const std::int64_t> send_counts, void* receive,
+                                           std::span<const std::int64_t> receive_counts, std::size_t word_bytes) = 0;
 };
 
 }  // namespace tenfold

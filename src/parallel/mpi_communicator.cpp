@@ -23,6 +23,16 @@ MPI_Datatype mpi_type(DType type) {
   }
 }
 
+MPI_Datatype word_type(std::size_t bytes) {
+  return bytes == 1 ? MPI_BYTE : bytes == 4 ? MPI_UINT32_T : MPI_UINT64_T;
+}
+
+/// An exchange of one rank, complete at once.
+Request copy_to_self(const void* send, void* receive, std::size_t bytes) {
+  std::copy_n(static_cast<const std::byte*>(send), bytes, static_cast<std::byte*>(receive));
+  return {};
+}
+
 MPI_Op mpi_op(Reduction reduction) {
   switch (reduction) {
     case Reduction::sum:
@@ -41,7 +51,7 @@ int mpi_count(std::uint64_t count) {
   return static_cast<int>(count);
 }
 
-MPI_Comm duplicate(MPI_Comm comm) {
+MPI_Comm copy_of(MPI_Comm comm) {
   MPI_Comm copy = MPI_COMM_NULL;
   TENFOLD_MPI(MPI_Comm_dup(comm, &copy));
   return copy;
@@ -66,7 +76,7 @@ class ElementType {
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(MPI_Comm comm, Progress& progress, std::size_t chunk)
-    : MpiCommunicator(Owned{duplicate(comm)}, progress, chunk) {}
+    : MpiCommunicator(Owned{copy_of(comm)}, progress, chunk) {}
 
 MpiCommunicator::MpiCommunicator(Owned owned, Progress& progress, std::size_t chunk)
     : comm_(owned.comm), progress_(&progress), chunk_(chunk) {
@@ -98,6 +108,11 @@ void MpiCommunicator::barrier() {
   TENFOLD_MPI(MPI_Barrier(comm_));
 }
 
+std::unique_ptr<Communicator> MpiCommunicator::duplicate() {
+  const Progress::Waiting waiting(*progress_, "MPI_Comm_dup");
+  return std::make_unique<MpiCommunicator>(comm_, *progress_, chunk_);
+}
+
 void MpiCommunicator::all_reduce(void* values, std::size_t count, DType type, Reduction reduction) {
   const Progress::Waiting waiting(*progress_, "MPI_Allreduce");
   if (size_ == 1) return;
@@ -114,20 +129,26 @@ void MpiCommunicator::all_reduce_sum(const Tensor& values) {
   all_reduce(values.raw(), static_cast<std::size_t>(values.elements()), values.dtype(), Reduction::sum);
 }
 
-Request MpiCommunicator::start_all_reduce_sum(const Tensor& values) {
-  TENFOLD_VERIFY(values.device() == DeviceKind::host, "MPI sums host tensors");
-  if (size_ == 1) return {};
+Request MpiCommunicator::take_slot() {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::int32_t>(requests_.size()));
     requests_.push_back(MPI_REQUEST_NULL);
+    exchanges_.emplace_back();  // what MPI reads of the others lies on the heap and stays where it is
     completed_.resize(requests_.size());
     free_slots_.reserve(requests_.size());
   }
   const Request request{free_slots_.back()};
   free_slots_.pop_back();
+  return request;
+}
+
+Request MpiCommunicator::start_all_reduce_sum(const Tensor& values) {
+  TENFOLD_VERIFY(values.device() == DeviceKind::host, "MPI sums host tensors");
+  if (size_ == 1) return {};
+  const Request request = take_slot();
   TENFOLD_MPI(MPI_Iallreduce(MPI_IN_PLACE, values.data<float>(),
                              mpi_count(static_cast<std::uint64_t>(values.elements())), MPI_FLOAT, MPI_SUM, comm_,
-                             &requests_[static_cast<std::size_t>(request.slot)]));
+                             &request_of(request)));
   return request;
 }
 
@@ -138,10 +159,16 @@ void MpiCommunicator::poll() {
                            MPI_STATUSES_IGNORE));
 }
 
+bool MpiCommunicator::test(Request request) {
+  if (request.slot < 0) return true;
+  poll();
+  return request_of(request) == MPI_REQUEST_NULL;
+}
+
 void MpiCommunicator::wait(Request request) {
   if (request.slot < 0) return;
   const Progress::Waiting waiting(*progress_, "MPI_Wait");
-  TENFOLD_MPI(MPI_Wait(&requests_.at(static_cast<std::size_t>(request.slot)), MPI_STATUS_IGNORE));
+  TENFOLD_MPI(MPI_Wait(&request_of(request), MPI_STATUS_IGNORE));
   free_slots_.push_back(request.slot);
 }
 
@@ -167,10 +194,11 @@ void MpiCommunicator::all_gather_bytes(const void* mine, std::size_t bytes, void
 void MpiCommunicator::all_gather_v_bytes(const void* mine, std::span<const std::int64_t> counts, void* all,
                                          std::size_t element_bytes) {
   const Progress::Waiting waiting(*progress_, "MPI_Allgatherv");
-  received_.assign(counts, size_);
+  Layout& received = exchange_.received;
+  received.assign(counts, size_);
   const ElementType element(element_bytes);
-  TENFOLD_MPI(MPI_Allgatherv(mine, received_.counts[static_cast<std::size_t>(rank_)], element.get(), all,
-                             received_.counts.data(), received_.offsets.data(), element.get(), comm_));
+  TENFOLD_MPI(MPI_Allgatherv(mine, received.counts[static_cast<std::size_t>(rank_)], element.get(), all,
+                             received.counts.data(), received.offsets.data(), element.get(), comm_));
 }
 
 void MpiCommunicator::all_to_all_bytes(const void* send, void* receive, std::size_t block_bytes) {
@@ -182,11 +210,39 @@ void MpiCommunicator::all_to_all_bytes(const void* send, void* receive, std::siz
 void MpiCommunicator::all_to_all_v_bytes(const void* send, std::span<const std::int64_t> send_counts, void* receive,
                                          std::span<const std::int64_t> receive_counts, std::size_t element_bytes) {
   const Progress::Waiting waiting(*progress_, "MPI_Alltoallv");
-  sent_.assign(send_counts, size_);
-  received_.assign(receive_counts, size_);
+  auto& [sent, received] = exchange_;
+  sent.assign(send_counts, size_);
+  received.assign(receive_counts, size_);
   const ElementType element(element_bytes);
-  TENFOLD_MPI(MPI_Alltoallv(send, sent_.counts.data(), sent_.offsets.data(), element.get(), receive,
-                            received_.counts.data(), received_.offsets.data(), element.get(), comm_));
+  TENFOLD_MPI(MPI_Alltoallv(send, sent.counts.data(), sent.offsets.data(), element.get(), receive,
+                            received.counts.data(), received.offsets.data(), element.get(), comm_));
+}
+
+Request MpiCommunicator::start_all_to_all_words(const void* send, void* receive, std::size_t block_words,
+                                                std::size_t word_bytes) {
+  if (size_ == 1) return copy_to_self(send, receive, block_words * word_bytes);
+  const Request request = take_slot();
+  const int block = mpi_count(block_words);
+  const MPI_Datatype word = word_type(word_bytes);
+  TENFOLD_MPI(MPI_Ialltoall(send, block, word, receive, block, word, comm_, &request_of(request)));
+  return request;
+}
+
+Request MpiCommunicator::start_all_to_all_v_words(const void* send, std::span<const std::int64_t> send_counts,
+                                                  void* receive, std::span<const std::int64_t> receive_counts,
+                                                  std::size_t word_bytes) {
+  if (size_ == 1) {
+    TENFOLD_VERIFY(send_counts[0] == receive_counts[0], "sends ", send_counts[0], ", receives ", receive_counts[0]);
+    return copy_to_self(send, receive, static_cast<std::size_t>(send_counts[0]) * word_bytes);
+  }
+  const Request request = take_slot();
+  auto& [sent, received] = exchanges_[static_cast<std::size_t>(request.slot)];
+  sent.assign(send_counts, size_);
+  received.assign(receive_counts, size_);
+  const MPI_Datatype word = word_type(word_bytes);
+  TENFOLD_MPI(MPI_Ialltoallv(send, sent.counts.data(), sent.offsets.data(), word, receive, received.counts.data(),
+                             received.offsets.data(), word, comm_, &request_of(request)));
+  return request;
 }
 
 void MpiCommunicator::Layout::assign(std::span<const std::int64_t> sizes, int ranks) {

@@ -32,10 +32,12 @@ class MpiCommunicator final : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void barrier() override;
+  std::unique_ptr<Communicator> duplicate() override;
   using Communicator::all_reduce_sum;
   void all_reduce_sum(const Tensor& values) override;
   Request start_all_reduce_sum(const Tensor& values) override;
   void poll() override;
+  bool test(Request request) override;
   void wait(Request request) override;
   std::int64_t exclusive_scan_sum(std::int64_t value) override;
 
@@ -48,6 +50,10 @@ class MpiCommunicator final : public Communicator {
   void all_to_all_bytes(const void* send, void* receive, std::size_t block_bytes) override;
   void all_to_all_v_bytes(const void* send, std::span<const std::int64_t> send_counts, void* receive,
                           std::span<const std::int64_t> receive_counts, std::size_t element_bytes) override;
+  Request start_all_to_all_words(const void* send, void* receive, std::size_t block_words,
+                                 std::size_t word_bytes) override;
+  Request start_all_to_all_v_words(const void* send, std::span<const std::int64_t> send_counts, void* receive,
+                                   std::span<const std::int64_t> receive_counts, std::size_t word_bytes) override;
 
  private:
   struct Owned {
@@ -60,14 +66,22 @@ class MpiCommunicator final : public Communicator {
     std::vector<int> counts, offsets;
     void assign(std::span<const std::int64_t> sizes, int ranks);
   };
+  struct Exchange {
+    Layout sent, received;
+  };
+
+  /// A slot for one more outstanding request.
+  Request take_slot();
+  MPI_Request& request_of(Request request) { return requests_.at(static_cast<std::size_t>(request.slot)); }
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   Progress* progress_;
   std::size_t chunk_;
   int rank_ = 0;
   int size_ = 1;
-  Layout sent_, received_;
+  Exchange exchange_;                  ///< of blocking calls
   std::vector<MPI_Request> requests_;  ///< by slot; null when complete or free
+  std::vector<Exchange> exchanges_;    ///< by slot: MPI reads them until the request is complete
   std::vector<std::int32_t> free_slots_;
   std::vector<int> completed_;  ///< where MPI_Testsome writes
 };

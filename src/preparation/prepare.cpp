@@ -26,7 +26,7 @@ constexpr std::int64_t sample_bytes = 16 << 20;
 /// The corpus file while it is written, under a temporary name that goes when it is not completed.
 class Output {
  public:
-  /// On rank 0; InputError when the file cannot be written there.
+  /// On all ranks; InputError, on rank 0, when the file cannot be written there.
   Output(std::string path, bool root) : path_(std::move(path)), temporary_(path_ + ".part"), root_(root) {
     if (!root_) return;
     if (std::filesystem::exists(path_)) {
@@ -42,13 +42,22 @@ class Output {
                             "; its folder must exist and be writable"));
   }
   ~Output() {
+    // On every rank: the one that fails may be the only one that comes here before all are ended.
     std::error_code ignored;
-    if (root_) std::filesystem::remove(temporary_, ignored);
+    std::filesystem::remove(temporary_, ignored);
   }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
   const std::string& temporary() const { return temporary_; }
+  /// InputError, on rank 0, when the disk has no room for so much: HDF5 cannot go on, nor end well, on a full one.
+  void expect_room(std::int64_t bytes) const {
+    if (!root_) return;
+    const auto available = std::filesystem::space(temporary_).available;
+    if (static_cast<std::uintmax_t>(bytes) > available)
+      throw InputError(text("corpus.file: ", path_, " needs about ", bytes / 1'000'000 + 1, " MB and its disk has ",
+                            available / 1'000'000, " MB left; make room or give another folder"));
+  }
   void complete() {
     if (root_) std::filesystem::rename(temporary_, path_);
   }
@@ -84,6 +93,21 @@ void expect_both_splits(const Places& places) {
       throw InputError(text("corpus.valid_fraction: nothing of this text falls to the ", name_of(split), " split; ",
                             split == Split::train ? "lower" : "raise", " corpus.valid_fraction or give more text"));
   }
+}
+
+/// Bytes that the corpus takes, and the spools of rare occurrences while it is written; rather too many.
+std::int64_t bytes_needed(const TextCounts& counts, std::int64_t rare_occurrences, const Tokenizer& tokenizer,
+                          Communicator& world) {
+  constexpr std::int64_t fixed = 2 << 20;  // chunks that are not full, names, attributes
+  std::int64_t words = 0;
+  for (const CountedWord& word : counts.words)
+    words += static_cast<std::int64_t>(word.word.size() + 1 + sizeof word.count);
+  std::int64_t bytes = fixed + world.all_reduce_sum(words) + static_cast<std::int64_t>(tokenizer.model().size());
+  for (const auto& place : counts.places.splits)
+    bytes += 8 * (place.total.sentences + place.total.documents) +
+             place.total.tokens * (tokenizer.vocabulary_size() <= 1 << 16 ? 2 : 4);
+  bytes += 2 * rare_occurrences * static_cast<std::int64_t>(sizeof(RareOccurrence));
+  return bytes + bytes / 50;
 }
 
 std::string provenance(const Settings& settings, const Survey& survey, const TextCounts& counts, bool lowercases) {
@@ -193,6 +217,8 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
                   {.coverage = keys.rare_coverage, .minimum = keys.rare_min_count, .maximum = keys.rare_max_count});
   const std::vector<RareWord> rare = rare_words_of(counts.words, band, world);
 
+  const std::int64_t bytes = bytes_needed(counts, covered(classes, band), tokenizer, world);
+  agree(world, [&] { output->expect_room(bytes); });
   hdf5::File file = hdf5::File::create(output->temporary(), world.native());
   write_schema(file, "corpus", corpus_schema);
   const WrittenText written = write_text(file, output->temporary(), survey, encoder,

@@ -8,10 +8,16 @@ namespace tenfold {
 
 namespace {
 
-constexpr std::int64_t usual_minimum = 10;  // about 1 / update rate: fewer do not warm a note up
+constexpr std::int64_t usual_minimum = 20;  // twice what warms a note up at an update rate of 0.1
 constexpr std::int64_t least_minimum = 2;
 constexpr std::int64_t widest_ratio = 5;          // the paper's 100..500
 constexpr std::int64_t rarest_frequent = 10'000;  // one word in so many is not rare, however it is split ("don't")
+
+/// Split occurrences of the words of one count; classes are in the order of their counts.
+std::int64_t occurrences_of(const std::vector<CountClass>& classes, std::int64_t count) {
+  const auto found = std::ranges::lower_bound(classes, count, {}, &CountClass::occurrences);
+  return found != classes.end() && found->occurrences == count ? found->pieces_apart : 0;
+}
 
 }  // namespace
 
@@ -25,23 +31,16 @@ std::int64_t covered(const std::vector<CountClass>& classes, const RareBand& ban
 
 RareBand choose_band(const std::vector<CountClass>& classes, std::int64_t running_words, const RareRule& rule) {
   if (rule.minimum && rule.maximum) return {*rule.minimum, *rule.maximum};
-  if (rule.coverage <= 0 || classes.empty()) return {0, 0};
-  const auto enough = [&](const RareBand& band) {
-    return static_cast<double>(covered(classes, band)) >= rule.coverage * static_cast<double>(running_words);
-  };
-  if (rule.minimum) {
-    const std::int64_t most = classes.back().occurrences;
-    RareBand band{*rule.minimum, *rule.minimum};
-    while (!enough(band) && band.maximum < most) ++band.maximum;
-    return band;
-  }
-  RareBand band{rule.maximum.value_or(usual_minimum), rule.maximum.value_or(usual_minimum * widest_ratio)};
-  if (!rule.maximum && enough(band)) {
-    for (RareBand next = band; enough(next); next = {next.minimum + 1, (next.minimum + 1) * widest_ratio}) band = next;
-    return band;
-  }
-  while (!rule.maximum && !enough(band) && band.maximum < running_words / rarest_frequent) ++band.maximum;
-  while (!enough(band) && band.minimum > least_minimum) --band.minimum;
+  if (rule.coverage <= 0) return {0, 0};
+  const std::int64_t start = rule.minimum ? *rule.minimum : rule.maximum.value_or(usual_minimum);
+  RareBand band{start, rule.maximum.value_or(start)};
+  std::int64_t have = covered(classes, band);
+  const auto enough = [&] { return static_cast<double>(have) >= rule.coverage * static_cast<double>(running_words); };
+  const std::int64_t most = std::max(running_words / rarest_frequent, start * widest_ratio);
+  for (; !rule.maximum && !enough() && band.maximum < most; have += occurrences_of(classes, band.maximum))
+    ++band.maximum;
+  for (; !rule.minimum && !enough() && band.minimum > least_minimum; have += occurrences_of(classes, band.minimum))
+    --band.minimum;
   return band;
 }
 

@@ -33,9 +33,9 @@ struct RareRule {
   std::optional<std::int64_t> maximum;
 };
 
-/// The band of a rule. Bounds that are given stand. Of those left open, the paper's shape (maximum = 5 x minimum) is
-/// tried from a minimum of 10 upwards as long as the band still covers the share. If 10..50 falls short, the maximum
-/// goes up, to a ten thousandth of the running words at most, and then the minimum down, to 2 at least.
+/// The band of a rule, from all classes in the order of their counts. Bounds that are given stand. Otherwise the band
+/// begins at 20 occurrences and is as wide as the coverage asks, up to a ten thousandth of the running words or 5 times
+/// the minimum (the ratio of the paper's 100 to 500); if that falls short, the minimum goes down, to 2 at least.
 RareBand choose_band(const std::vector<CountClass>& classes, std::int64_t running_words, const RareRule& rule);
 
 /// Occurrences that the band covers.

@@ -16,7 +16,7 @@ struct UnitLimits {
   std::size_t paragraphs = 200;
   /// A line longer than this is cut after the last white space before (or, without one, between two characters); a unit
   /// that has become as long is complete.
-  std::size_t bytes = 1U << 20U;
+  std::size_t bytes = 64U << 10U;
 };
 
 /// Consecutive paragraphs (lines that are not blank) of one document.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "notes/note_window.hpp"
+
 namespace tenfold {
 
 HostBatch::HostBatch(const BatchShape& shape)
@@ -11,11 +13,25 @@ HostBatch::HostBatch(const BatchShape& shape)
       lengths(static_cast<std::size_t>(shape.sequences)),
       selected_rows(static_cast<std::size_t>(shape.selected)),
       labels(selected_rows.size()),
-      samples(lengths.size()) {}
+      samples(lengths.size()),
+      neighbourhoods(selected_rows.size()) {
+  const auto capacity = static_cast<std::size_t>(note_capacity(shape));
+  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.slots, &notes.window_begin, &notes.window_end})
+    integers->reserve(capacity);
+  notes.sources.reserve(capacity);
+}
 
-BatchBuilder::BatchBuilder(const Sequences& sequences, const ObjectiveSettings& objective, int vocabulary,
-                           const BatchShape& shape, std::uint64_t mask_key)
-    : sequences_(sequences), objective_(objective), vocabulary_(vocabulary), shape_(shape), mask_key_(mask_key) {}
+std::int64_t note_capacity(const BatchShape& shape) { return std::max<std::int64_t>(shape.rows() / 2, 1); }
+
+BatchBuilder::BatchBuilder(const Sequences& sequences, const Settings& settings, int vocabulary, const BatchShape& shape,
+                           std::uint64_t mask_key, bool rare_words)
+    : sequences_(sequences),
+      objective_(settings.objective),
+      notes_(settings.notes),
+      rare_words_(rare_words),
+      vocabulary_(vocabulary),
+      shape_(shape),
+      mask_key_(mask_key) {}
 
 void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   TENFOLD_VERIFY(static_cast<std::int64_t>(samples.size()) <= shape_.sequences, samples.size(), " samples");
@@ -24,6 +40,9 @@ void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   std::fill(batch.samples.begin(), batch.samples.end(), 0);
   std::fill(batch.labels.begin(), batch.labels.end(), 0);
   std::fill(batch.selected_rows.begin(), batch.selected_rows.end(), 0);
+  HostNotes& notes = batch.notes;
+  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.window_begin, &notes.window_end}) integers->clear();
+  notes.sources.clear();
   const auto t = static_cast<std::size_t>(shape_.length);
   for (std::size_t b = 0; b < samples.size(); ++b) {
     batch.samples[b] = samples[b].index;
@@ -36,13 +55,41 @@ void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
     const auto tokens = std::span(batch.tokens).subspan(b * t, static_cast<std::size_t>(batch.lengths[b]));
     mask_sequence(tokens, objective_, vocabulary_,
                   RandomSequence(mask_key_, samples[b].epoch, static_cast<std::uint64_t>(samples[b].sequence)), selected_);
+    const std::size_t first = rows;
     for (std::int32_t position : selected_) {
       const auto row = b * t + static_cast<std::size_t>(position);
       batch.selected_rows[rows] = static_cast<std::int32_t>(row);
       batch.labels[rows++] = batch.original[row];
     }
+    if (rare_words_) find_rare_words(samples[b], b, first, batch);
   }
   batch.selected = static_cast<std::int32_t>(rows);
+}
+
+void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch) const {
+  const std::vector<RareOccurrence> words = sequences_.rare_words(sample.sequence);
+  const auto neighbourhoods = std::span(batch.neighbourhoods).subspan(first_selected, selected_.size());
+  std::ranges::fill(neighbourhoods, words.empty() ? Neighbourhood::no_rare_word : Neighbourhood::sequence_with_rare_word);
+  const auto offset = static_cast<std::int32_t>(static_cast<std::int64_t>(b) * shape_.length);
+  HostNotes& notes = batch.notes;
+  for (const RareOccurrence& word : words) {
+    const auto begin = static_cast<std::int32_t>(word.begin);
+    const auto end = static_cast<std::int32_t>(word.end);
+    const NoteWindow window = NoteWindow::clip(begin, end, *notes_.window, batch.lengths[b]);
+    const auto first = std::ranges::lower_bound(selected_, begin);
+    const bool hidden = first != selected_.end() && *first < end;  // the leak rule: a note would name the word
+    if (!hidden) {
+      notes.begin.push_back(offset + begin);
+      notes.end.push_back(offset + end);
+      notes.keys.push_back(word.key);
+      for (std::size_t i = 0; i < selected_.size(); ++i)
+        if (selected_[i] >= window.begin && selected_[i] < window.end) neighbourhoods[i] = Neighbourhood::within_window;
+    }
+    if (hidden && !notes_.update_selected) continue;
+    notes.window_begin.push_back(offset + window.begin);
+    notes.window_end.push_back(offset + window.end);
+    notes.sources.push_back({sample.index, word.key, begin});
+  }
 }
 
 void count(const HostBatch& batch, std::size_t sequences, Counts& counts) {
@@ -61,7 +108,7 @@ Counts all_reduce(Communicator& communicator, const Counts& counts) {
   return {sums[0], sums[1], sums[2], sums[3]};
 }
 
-Batch allocate_batch(Arena& arena, const BatchShape& shape) {
+Batch allocate_batch(Arena& arena, const BatchShape& shape, int note_width) {
   const auto integers = [&](std::int64_t n) { return arena.allocate(DType::i32, {n}); };
   Batch batch;
   batch.tokens = integers(shape.rows());
@@ -72,9 +119,44 @@ Batch allocate_batch(Arena& arena, const BatchShape& shape) {
   batch.labels = integers(shape.selected);
   batch.selected = integers(1);
   batch.step = arena.allocate(DType::i64, {1});
-  batch.weight_mlm = arena.allocate(DType::f32, {1});
+  for (Tensor* scalar : {&batch.weight_mlm, &batch.weight_second, &batch.temperature})
+    *scalar = arena.allocate(DType::f32, {1});
+  batch.candidates = integers(1);
+  batch.negatives = integers(1);
+  if (note_width == 0) return batch;
+  NoteBatch& notes = batch.notes;
+  const std::int64_t capacity = note_capacity(shape);
+  for (Tensor* rows : {&notes.begin, &notes.end, &notes.slots, &notes.window_begin, &notes.window_end})
+    *rows = integers(capacity);
+  notes.count = integers(1);
+  notes.windows = integers(1);
+  notes.vectors = arena.allocate(DType::f32, {capacity, note_width});
+  notes.pooled = arena.allocate(DType::f32, {capacity, note_width});
   return batch;
 }
+
+namespace {
+
+/// The first values of a tensor of some capacity, and how many there are.
+void copy_in_some(Queue& queue, const std::vector<std::int32_t>& values, const Tensor& destination) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  TENFOLD_VERIFY(count <= destination[0], count, " rare words in a micro-batch that has room for ", destination[0]);
+  if (count > 0) queue.copy_in(values.data(), destination.rows(0, count));
+}
+
+void copy_in(Queue& queue, const HostNotes& host, const NoteBatch& notes) {
+  copy_in_some(queue, host.begin, notes.begin);
+  copy_in_some(queue, host.end, notes.end);
+  copy_in_some(queue, host.slots, notes.slots);
+  copy_in_some(queue, host.window_begin, notes.window_begin);
+  copy_in_some(queue, host.window_end, notes.window_end);
+  const auto count = static_cast<std::int32_t>(host.begin.size());
+  const auto windows = static_cast<std::int32_t>(host.window_begin.size());
+  queue.copy_in(&count, notes.count);
+  queue.copy_in(&windows, notes.windows);
+}
+
+}  // namespace
 
 void copy_in(Queue& queue, const HostBatch& host, const Batch& batch) {
   queue.copy_in(host.tokens.data(), batch.tokens);
@@ -84,6 +166,7 @@ void copy_in(Queue& queue, const HostBatch& host, const Batch& batch) {
   queue.copy_in(host.selected_rows.data(), batch.selected_rows);
   queue.copy_in(host.labels.data(), batch.labels);
   queue.copy_in(&host.selected, batch.selected);
+  if (batch.notes) copy_in(queue, host.notes, batch.notes);
 }
 
 SampleSchedule::SampleSchedule(std::int64_t sequences, std::uint64_t seed, int global_batch, int rank, int ranks)

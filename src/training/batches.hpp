@@ -7,6 +7,7 @@
 #include "base/arena.hpp"
 #include "base/queue.hpp"
 #include "model/pass.hpp"
+#include "notes/note_dictionary.hpp"
 #include "objectives/objective.hpp"
 #include "parallel/communicator.hpp"
 #include "training/epoch_order.hpp"
@@ -15,10 +16,25 @@
 
 namespace tenfold {
 
+/// Most rare-word occurrences of a micro-batch: they are words of two tokens at least.
+std::int64_t note_capacity(const BatchShape& shape);
+
+/// The rare words of a micro-batch in host memory, laid out as NoteBatch is.
+struct HostNotes {
+  std::vector<std::int32_t> begin, end, keys, slots;    ///< of occurrences that get a note
+  std::vector<std::int32_t> window_begin, window_end;   ///< of occurrences that make one
+  std::vector<NoteSource> sources;                      ///< of the same
+};
+
+/// Where a selected token stands with respect to rare words (each contains the next).
+enum class Neighbourhood : std::uint8_t { no_rare_word, sequence_with_rare_word, within_window };
+
 /// A micro-batch in host memory, laid out as Batch is.
 struct HostBatch {
   std::vector<std::int32_t> tokens, original, lengths, selected_rows, labels;
   std::vector<std::int64_t> samples;
+  std::vector<Neighbourhood> neighbourhoods;  ///< of the selected rows, where rare words are looked at
+  HostNotes notes;
   std::int32_t selected = 0;
   explicit HostBatch(const BatchShape& shape);
 };
@@ -33,15 +49,20 @@ struct Sample {
 /// Fills micro-batches from sequences.
 class BatchBuilder {
  public:
-  BatchBuilder(const Sequences& sequences, const ObjectiveSettings& objective, int vocabulary,
-               const BatchShape& shape, std::uint64_t mask_key);
+  /// `rare_words`: whether to look at them (notes, or the splits of a validation).
+  BatchBuilder(const Sequences& sequences, const Settings& settings, int vocabulary, const BatchShape& shape,
+               std::uint64_t mask_key, bool rare_words);
 
   /// Reads and masks the samples, at most shape.sequences of them; the rest of the batch is padding of length 1.
   void build(std::span<const Sample> samples, HostBatch& batch);
 
  private:
+  void find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch) const;
+
   const Sequences& sequences_;
   ObjectiveSettings objective_;
+  NotesSettings notes_;
+  bool rare_words_;
   int vocabulary_;
   BatchShape shape_;
   std::uint64_t mask_key_;
@@ -54,8 +75,8 @@ void count(const HostBatch& batch, std::size_t sequences, Counts& counts);
 /// Sums of the counts of all ranks.
 Counts all_reduce(Communicator& communicator, const Counts& counts);
 
-/// Device memory for one micro-batch.
-Batch allocate_batch(Arena& arena, const BatchShape& shape);
+/// Device memory for one micro-batch; notes of `note_width`, 0: none.
+Batch allocate_batch(Arena& arena, const BatchShape& shape, int note_width);
 /// Copies a micro-batch to the device.
 void copy_in(Queue& queue, const HostBatch& host, const Batch& batch);
 

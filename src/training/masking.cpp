@@ -30,8 +30,8 @@ void mask_sequence(std::span<std::int32_t> tokens, const ObjectiveSettings& sett
   std::sort(selected.begin(), selected.end());
   for (std::int32_t position : selected) {
     const double choice = random.uniform();
-    if (choice < settings.leave_unmasked) continue;
-    if (choice < settings.leave_unmasked + settings.replace_random) {
+    if (choice < *settings.leave_unmasked) continue;
+    if (choice < *settings.leave_unmasked + *settings.replace_random) {
       tokens[position] = random_token(vocabulary, random);
     } else {
       tokens[position] = mask_token;

@@ -1,6 +1,7 @@
 #include "training/pretraining.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "base/version.hpp"
@@ -28,7 +29,20 @@ CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settin
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
 }
 
+Corpus open_corpus(const Settings& settings) {
+  try {
+    return Corpus(settings.data.corpus);
+  } catch (const InputError& error) {
+    throw InputError(text("data.corpus: ", error.what(), "; give a file that `tenfold prepare` wrote"));
+  }
+}
+
 std::string checkpoint_folder(const Settings& settings) { return settings.run.folder + "/checkpoints"; }
+
+InputError no_checkpoint(const Settings& settings) {
+  return InputError(text("run.resume = always, but ", checkpoint_folder(settings),
+                         " holds no checkpoint; use run.resume=auto to start a run where there is none"));
+}
 
 }  // namespace
 
@@ -38,21 +52,18 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
+      corpus_(agree(runtime.world(), [&] { return open_corpus(settings); })),
       peak_(runtime.world().all_reduce_sum(measure_matmul_peak(queue_, compute_type(settings)))),
       start_memory_(resident_bytes()),
-      corpus_(agree(runtime.world(), [&] { return Corpus(settings.data.corpus); })),
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
       folder_(open_folder()),
       arena_(queue_.device()),
       learner_(settings, corpus_.vocabulary_size(), arena_),
+      notes_(make_notes()),
       reducer_(grid_.data(), learner_.parameters().gradients()),
-      schedule_(train_.count(), settings.run.seed, settings.data.global_batch, grid_.data().rank(), grid_.data().size()),
-      builder_(train_, settings.objective, corpus_.vocabulary_size(), learner_.batch_shape(),
-               stream_key(settings.run.seed, "mask")),
-      validator_(held_out_, settings, corpus_.vocabulary_size(), grid_.data().rank(), grid_.data().size()),
-      batches_(static_cast<std::size_t>(settings.data.global_batch / grid_.data().size() / *settings.data.micro_batch),
-               HostBatch(learner_.batch_shape())) {
+      pipeline_(train_, settings, corpus_.vocabulary_size(), learner_.batch_shape(), grid_.data(), notes_.get()),
+      validator_(held_out_, settings, corpus_.vocabulary_size(), grid_.data().rank(), grid_.data().size()) {
   state_.configuration = to_ini(settings, "pretrain");
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
@@ -62,12 +73,26 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
     reducer_.poll();
+    if (notes_) notes_->dictionary().poll();
   });
+}
+
+std::unique_ptr<NoteTaker> Pretraining::make_notes() {
+  if (!settings_.notes.enabled) return nullptr;
+  const auto words = agree(runtime_.world(), [&] { return corpus_.rare_words(); });
+  if (words.empty())
+    throw InputError(text("notes.enabled = true, but ", corpus_.path(),
+                          " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
+  for (const RareWord& word : words) note_words_ += word.text + '\n';
+  return std::make_unique<NoteTaker>(grid_.data(), settings_, static_cast<std::int64_t>(words.size()), learner_.batch_shape(),
+                                     arena_);
 }
 
 std::unique_ptr<RunFolder> Pretraining::open_folder() {
   auto folder = agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
     if (runtime_.world().rank() != 0) return nullptr;
+    const bool resumes = settings_.run.resume == Resume::always;
+    if (resumes && !std::filesystem::exists(checkpoint_folder(settings_))) throw no_checkpoint(settings_);
     auto opened = std::make_unique<RunFolder>(settings_.run.folder);
     if (settings_.run.resume == Resume::never) opened->expect_new();
     return opened;
@@ -78,12 +103,13 @@ std::unique_ptr<RunFolder> Pretraining::open_folder() {
 
 void Pretraining::resume() {
   if (settings_.run.resume == Resume::never) return;
-  const FoundCheckpoint found = find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
+  const FoundCheckpoint found = agree(runtime_.world(), [&] {
+    return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
+  });
   for (const DamagedCheckpoint& damaged : found.damaged) say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
   if (!found.path) {
     if (settings_.run.resume == Resume::auto_) return;
-    throw InputError(text("run.resume = always, but ", checkpoint_folder(settings_),
-                          " holds no checkpoint; use run.resume=auto to start a run where there is none"));
+    throw no_checkpoint(settings_);
   }
   const Checkpoint checkpoint(*found.path, runtime_.world().native());
   agree(runtime_.world(), [&] {
@@ -94,6 +120,7 @@ void Pretraining::resume() {
     state_.skipped = stored.skipped;
     state_.skipped_in_row = stored.skipped_in_row;
     restore(checkpoint, queue_, learner_);
+    if (notes_) restore_notes(checkpoint, notes_->dictionary());
   });
   resumed_at_ = state_.step;
   checkpoints_ = {*found.path};
@@ -134,6 +161,7 @@ void Pretraining::start_reporting(const std::map<std::string, std::string>& libr
 
 ExitCode Pretraining::run() {
   if (!resumed_at_) validate();
+  if (state_.step < settings_.run.steps) pipeline_.start(state_.step + 1);
   bool stopping = false;
   while (state_.step < settings_.run.steps && !stopping) {
     const std::int64_t step = state_.step + 1;
@@ -164,31 +192,33 @@ StepRecord Pretraining::train_step(std::int64_t step) {
   record.seconds_checkpoint = std::exchange(seconds_checkpoint_, 0.0);
   record.learning_rate = learning_rate(settings_.optimizer, step, settings_.run.steps);
   const auto start = Clock::now();
-  Counts mine;
-  build_batches(step, mine);
+  const std::span<const HostBatch> batches = pipeline_.advance(queue_, step == settings_.run.steps);
   record.seconds_data = seconds_since(start);
   const auto exchange = Clock::now();
-  record.counts = all_reduce(grid_.data(), mine);
+  record.counts = all_reduce(grid_.data(), pipeline_.counts());
   const double seconds_counts = seconds_since(exchange);
   std::optional<StepDump> dump;
   if (step == settings_.debug.dump_step)
-    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, batches_.front(),
+    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, batches.front(),
                  learner_.batch_shape(), queue_, learner_);
-  record.result = learner_.step(queue_, grid_.data(), reducer_, batches_, record.counts, step, record.learning_rate);
+  record.result = learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);
   if (dump) dump->finish(record.result, queue_, learner_);
   record.result.seconds_communication += seconds_counts;
-  record.flops = learner_.objective().training_flops(record.counts);
+  if (notes_) {
+    record.notes = sum_over_ranks(notes_->dictionary().take_statistics());
+    record.seconds_data -= record.notes.seconds_waited;
+  }
+  record.flops = learner_.objective().training_flops(record.counts, progress(settings_, step));
   record.seconds = seconds_since(start);
   return record;
 }
 
-void Pretraining::build_batches(std::int64_t step, Counts& counts) {
-  schedule_.samples(step, samples_);
-  const auto micro = static_cast<std::size_t>(*settings_.data.micro_batch);
-  for (std::size_t i = 0; i < batches_.size(); ++i) {
-    builder_.build(std::span(samples_).subspan(i * micro, micro), batches_[i]);
-    count(batches_[i], micro, counts);
-  }
+NoteStatistics Pretraining::sum_over_ranks(NoteStatistics mine) {
+  std::array<double, 5> sums = {static_cast<double>(mine.looked_up), static_cast<double>(mine.updated),
+                                static_cast<double>(mine.dropped), static_cast<double>(mine.bytes), mine.age};
+  grid_.data().all_reduce_sum(std::span<double>(sums));
+  const auto whole = [&](int i) { return static_cast<std::int64_t>(sums[static_cast<std::size_t>(i)]); };
+  return {whole(0), whole(1), whole(2), whole(3), sums[4], mine.seconds_waited};
 }
 
 void Pretraining::judge(const StepResult& result) {
@@ -206,16 +236,21 @@ void Pretraining::judge(const StepResult& result) {
 }
 
 void Pretraining::validate() {
-  const Validator::Result result = validator_.run(queue_, grid_.data(), learner_);
-  if (reporter_) reporter_->validation(state_.step, state_.tokens, result);
+  const Validator::Result result = validator_.run(queue_, grid_.data(), learner_, notes_.get());
+  std::optional<Validator::Result> without_notes;
+  if (notes_) without_notes = validator_.run(queue_, grid_.data(), learner_, nullptr);
+  if (reporter_) reporter_->validation(state_.step, state_.tokens, result, without_notes);
 }
 
 void Pretraining::save() {
+  runtime_.progress().region("tenfold::checkpoint::save");
   const auto start = Clock::now();
   if (reporter_) reporter_->flush();
-  const SavedCheckpoint saved = save_checkpoint(checkpoint_folder(settings_), state_.step,
-                                                checkpoint_content(state_, learner_, grid_.data()),
-                                                settings_.checkpoint.keep, grid_.data().native());
+  // It fails on all ranks alike; agreed on, that is said once.
+  const SavedCheckpoint saved = agree(runtime_.world(), [&] {
+    return save_checkpoint(checkpoint_folder(settings_), state_.step, checkpoint_content(state_, learner_, grid_.data()),
+                           settings_.checkpoint.keep, grid_.data().native());
+  });
   std::erase_if(checkpoints_, [&](const std::string& path) { return std::ranges::find(saved.removed, path) != saved.removed.end(); });
   checkpoints_.push_back(saved.path);
   if (manifest_) manifest_->set_checkpoints(checkpoints_);

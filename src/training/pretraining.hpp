@@ -12,6 +12,7 @@
 #include "parallel/runtime.hpp"
 #include "parallel/signals.hpp"
 #include "parallel/watchdog.hpp"
+#include "training/batch_pipeline.hpp"
 #include "training/reporter.hpp"
 #include "training/run_state.hpp"
 
@@ -28,11 +29,12 @@ class Pretraining {
 
  private:
   std::unique_ptr<RunFolder> open_folder();
+  std::unique_ptr<NoteTaker> make_notes();
+  NoteStatistics sum_over_ranks(NoteStatistics mine);
   void resume();
   void expect_same_run(const RunState& stored) const;
   void start_reporting(const std::map<std::string, std::string>& library_versions);
   StepRecord train_step(std::int64_t step);
-  void build_batches(std::int64_t step, Counts& counts);
   void judge(const StepResult& result);
   void validate();
   void save();
@@ -44,19 +46,18 @@ class Pretraining {
   ProcessGrid grid_;
   Watchdog watchdog_;
   Queue queue_;
+  Corpus corpus_;
   double peak_;               ///< matrix-product FLOP/s of all ranks
   std::size_t start_memory_;  ///< bytes resident before anything of the run was made
-  Corpus corpus_;
   CorpusSequences train_, held_out_;
   std::unique_ptr<RunFolder> folder_;  ///< rank 0 only
   Arena arena_;
   Learner learner_;
+  std::string note_words_;            ///< one a line, by key
+  std::unique_ptr<NoteTaker> notes_;  ///< in a run with notes
   GradientReducer reducer_;
-  SampleSchedule schedule_;
-  BatchBuilder builder_;
+  BatchPipeline pipeline_;
   Validator validator_;
-  std::vector<Sample> samples_;
-  std::vector<HostBatch> batches_;
   RunState state_;
   std::optional<std::int64_t> resumed_at_;
   StopSignals signals_;

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -14,7 +16,9 @@ namespace {
 
 constexpr double giga = 1e9;
 
-std::vector<TraceTable> tables(const std::vector<std::string>& metrics) {
+constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_with_rare_word", "loss_mlm_without_rare_word"};
+
+std::vector<TraceTable> tables(const std::vector<std::string>& metrics, bool notes) {
   std::vector<TraceColumn> train = {{"step", DType::i64}};
   for (const std::string& name : metrics) train.push_back({name, DType::f64});
   for (const char* name : {"learning_rate", "gradient_norm"}) train.push_back({name, DType::f64});
@@ -22,8 +26,17 @@ std::vector<TraceTable> tables(const std::vector<std::string>& metrics) {
   for (const char* name : {"seconds", "seconds_data", "seconds_compute", "seconds_communication", "seconds_checkpoint",
                            "model_flops"})
     train.push_back({name, DType::f64});
+  if (notes) {
+    for (const char* name : {"notes_looked_up", "notes_updated", "notes_dropped", "notes_bytes"})
+      train.push_back({name, DType::i64});
+    for (const char* name : {"notes_age", "seconds_notes"}) train.push_back({name, DType::f64});
+  }
   std::vector<TraceColumn> validation = {{"step", DType::i64}, {"tokens", DType::i64}};
-  for (const std::string& name : metrics) validation.push_back({name, DType::f64});
+  for (const char* suffix : {"", "_without_notes"}) {
+    if (*suffix != 0 && !notes) continue;
+    for (const std::string& name : metrics) validation.push_back({name + suffix, DType::f64});
+    for (const char* name : split_names) validation.push_back({std::string(name) + suffix, DType::f64});
+  }
   return {{"train", train}, {"validation", validation}};
 }
 
@@ -35,6 +48,16 @@ std::string duration(double seconds) {
   return out.str();
 }
 
+/// Whether the standard output is a terminal. Open MPI's mpirun gives its ranks one whatever its own output is, so that with
+/// it the parent's counts.
+bool on_terminal() {
+  if (isatty(STDOUT_FILENO) != 1) return false;
+  if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+  std::error_code failure;
+  const std::string output = std::filesystem::read_symlink(text("/proc/", getppid(), "/fd/", STDOUT_FILENO), failure).string();
+  return output.starts_with("/dev/pts/") || output.starts_with("/dev/tty");
+}
+
 }  // namespace
 
 Reporter::Reporter(const Settings& settings, const RunFolder& folder, const TraceHeader& header,
@@ -43,9 +66,10 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
       metric_names_(objective.metric_names()),
       log_(folder.log()),
       mllog_(folder.mllog()),
-      trace_(folder.trace(), tables(metric_names_), header, resume_step, static_cast<std::size_t>(settings.log.every)),
+      trace_(folder.trace(), tables(metric_names_, settings.notes.enabled), header, resume_step, static_cast<std::size_t>(settings.log.every)),
       peak_(peak),
-      terminal_(isatty(STDOUT_FILENO) == 1) {
+      terminal_(on_terminal()),
+      last_step_(resume_step.value_or(0)) {
   mllog_.point("submission_benchmark", "bert-pretraining");
   mllog_.point("seed", settings.run.seed);
   mllog_.point("global_batch_size", settings.data.global_batch);
@@ -63,6 +87,12 @@ void Reporter::step(const StepRecord& record) {
   for (double value : {record.seconds, record.seconds_data, record.result.seconds_compute,
                        record.result.seconds_communication, record.seconds_checkpoint, record.flops})
     row.emplace_back(value);
+  if (settings_.notes.enabled) {
+    const NoteStatistics& notes = record.notes;
+    for (std::int64_t value : {notes.looked_up, notes.updated, notes.dropped, notes.bytes}) row.emplace_back(value);
+    row.emplace_back(notes.looked_up > 0 ? notes.age / static_cast<double>(notes.looked_up) : 0.0);
+    row.emplace_back(notes.seconds_waited);
+  }
   trace_.append("train", row);
 
   seconds_ += record.seconds + record.seconds_checkpoint;
@@ -94,13 +124,22 @@ std::string Reporter::describe(const StepRecord& record) const {
   return out.str();
 }
 
-void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result) {
+void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result,
+                          const std::optional<Validator::Result>& without_notes) {
   std::vector<TraceValue> row = {step, tokens};
   std::ostringstream line;
   line << "validation at step " << step << std::fixed << std::setprecision(4);
-  for (std::size_t i = 0; i < result.metrics.size(); ++i) {
-    row.emplace_back(result.metrics[i]);
-    line << "  " << metric_names_[i] << ' ' << result.metrics[i];
+  const auto add = [&](const Validator::Result& values) {
+    for (double value : values.metrics) row.emplace_back(value);
+    for (double value : {values.masked_loss.near_rare_word, values.masked_loss.with_rare_word,
+                         values.masked_loss.without_rare_word})
+      row.emplace_back(value);
+  };
+  add(result);
+  for (std::size_t i = 0; i < result.metrics.size(); ++i) line << "  " << metric_names_[i] << ' ' << result.metrics[i];
+  if (without_notes) {
+    add(*without_notes);
+    line << "  loss without notes " << without_notes->metrics.front();
   }
   trace_.append("validation", row);
   mllog_.point("eval_loss", result.metrics.front(), {{"samples_count", step * settings_.data.global_batch}});
@@ -115,11 +154,13 @@ void Reporter::say(const std::string& words) {
 
 void Reporter::finish(const char* status) {
   std::ostringstream line;
-  line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4) << ", loss "
-       << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_) << ", "
-       << (seconds_ > 0 ? tokens_ / seconds_ : 0) << " tokens/s, " << std::setprecision(1)
-       << (seconds_ > 0 ? flops_ / seconds_ / giga : 0) << " model GFLOP/s, utilisation " << std::setprecision(3)
-       << (seconds_ > 0 ? flops_ / seconds_ / peak_ : 0);
+  line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4);
+  if (seconds_ > 0)
+    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_) << ", "
+         << tokens_ / seconds_ << " tokens/s, " << std::setprecision(1) << flops_ / seconds_ / giga
+         << " model GFLOP/s, utilisation " << std::setprecision(3) << flops_ / seconds_ / peak_;
+  else
+    line << ", nothing was left to do";
   say(line.str());
   mllog_.end("run_stop", {{"status", status}, {"samples_count", last_step_ * settings_.data.global_batch}});
   trace_.close();

@@ -26,6 +26,7 @@ struct StepRecord {
   double seconds = 0;
   double seconds_data = 0;
   double seconds_checkpoint = 0;  ///< spent since the step before
+  NoteStatistics notes;           ///< of all ranks, but the time waited is this rank's
 };
 
 class Reporter {
@@ -35,7 +36,9 @@ class Reporter {
            std::optional<std::int64_t> resume_step, double peak);
 
   void step(const StepRecord& record);
-  void validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result);
+  /// `without_notes`: in a run with notes, the same validation as if there were none.
+  void validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result,
+                  const std::optional<Validator::Result>& without_notes);
   /// Makes all rows visible, so that a resume from a checkpoint saved next finds them.
   void flush() { trace_.flush(); }
   /// A line in the log and on the standard output.

@@ -68,4 +68,29 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
   learner.weights_changed(queue);
 }
 
+void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
+               CheckpointContent& content) {
+  const auto count = static_cast<std::int64_t>(snapshot.updates.size());
+  const std::int64_t width = dictionary.width();
+  const auto pieces = [&](const void* data, std::int64_t elements) {
+    return count == 0 ? std::vector<TensorPiece>{} : std::vector<TensorPiece>{{snapshot.first * elements, data, count * elements}};
+  };
+  content.tensors.push_back({"notes/rows", {dictionary.keys(), width}, pieces(snapshot.rows.data(), width)});
+  content.tensors.push_back({"notes/updates", {dictionary.keys()}, pieces(snapshot.updates.data(), 1), DType::i64});
+  content.tensors.push_back({"notes/last_steps", {dictionary.keys()}, pieces(snapshot.last_steps.data(), 1), DType::i64});
+  content.texts["note_words"] = words;
+}
+
+void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary) {
+  TENFOLD_VERIFY(checkpoint.has_tensor("notes/rows") && checkpoint.shape("notes/rows") ==
+                                                           Shape({dictionary.keys(), dictionary.width()}),
+                 "the checkpoint has no note dictionary of ", dictionary.keys(), " words");
+  dictionary.restore([&](std::int64_t first, std::span<float> rows, std::span<std::int64_t> updates,
+                         std::span<std::int64_t> last_steps) {
+    checkpoint.read("notes/rows", first * dictionary.width(), rows);
+    checkpoint.read("notes/updates", first, updates);
+    checkpoint.read("notes/last_steps", first, last_steps);
+  });
+}
+
 }  // namespace tenfold

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "io/checkpoint.hpp"
+#include "training/note_taker.hpp"
 #include "training/learner.hpp"
 
 namespace tenfold {
@@ -20,13 +21,17 @@ struct RunState {
   std::string tokenizer;            ///< SentencePiece model
 };
 
-/// This rank's share of a checkpoint; the learner's memory must stay as it is while it is written.
+/// This rank's share of a checkpoint; the learner's memory and the snapshot must stay as they are while it is written.
+/// `words`: of the note dictionary by key, in a run with notes.
 CheckpointContent checkpoint_content(const RunState& state, Learner& learner, const Communicator& data);
+void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
+               CheckpointContent& content);
 
 /// The state of a checkpoint, without the learner's.
 RunState read_run_state(const Checkpoint& checkpoint);
 
 /// Fills the learner. Throws Error when the checkpoint lacks a tensor or has it in another shape.
 void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner);
+void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary);
 
 }  // namespace tenfold

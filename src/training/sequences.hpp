@@ -15,6 +15,8 @@ class Sequences {
   virtual std::int64_t count() const = 0;
   /// Writes sequence `index` ([CLS] first) into `tokens` [T] and returns its length; the rest is left as it is.
   virtual std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const = 0;
+  /// Rare words that lie whole in sequence `index`, by position in it ([CLS] is 0), in order.
+  virtual std::vector<RareOccurrence> rare_words(std::int64_t index) const = 0;
 };
 
 /// A split of a corpus, packed.
@@ -24,6 +26,7 @@ class CorpusSequences : public Sequences {
   CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
   std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+  std::vector<RareOccurrence> rare_words(std::int64_t index) const override;
 
  private:
   const Corpus& corpus_;
@@ -31,15 +34,17 @@ class CorpusSequences : public Sequences {
   Split split_;
 };
 
-/// Uniformly random ordinary tokens; every sequence is full.
+/// Uniformly random ordinary tokens; every sequence is full. A rare word of two tokens, one of `rare_keys`, stands in every 256.
 class RandomSequences : public Sequences {
  public:
-  RandomSequences(int vocabulary, std::uint64_t seed) : vocabulary_(vocabulary), seed_(seed) {}
+  static constexpr std::int64_t rare_keys = 20000;
+  RandomSequences(int vocabulary, int length, std::uint64_t seed) : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+  std::vector<RareOccurrence> rare_words(std::int64_t index) const override;
 
  private:
-  int vocabulary_;
+  int vocabulary_, length_;
   std::uint64_t seed_;
 };
 

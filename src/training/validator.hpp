@@ -1,27 +1,39 @@
 #pragma once
 // Validation: the same sequences of the validation split with the same masks each time, whatever the run's seed and ranks.
 
+#include <array>
+
 #include "training/learner.hpp"
 
 namespace tenfold {
 
 class Validator {
  public:
+  /// Loss means of selected tokens by where they stand: within the window of a rare word, in sequences with one, in sequences
+  /// without. NaN where there are none.
+  struct Split {
+    double near_rare_word, with_rare_word, without_rare_word;
+  };
+
   /// Takes the first min(wanted, sequences.count()) sequences of a fixed order; `rank` of `ranks` takes an equal part.
   Validator(const Sequences& sequences, const Settings& settings, int vocabulary, int rank, int ranks);
 
   struct Result {
     std::vector<double> metrics;  ///< as objective().metric_names()
-    Counts counts;
+    Split masked_loss;            ///< of the masked-LM loss
   };
-  /// Collective over `data`.
-  Result run(Queue& queue, Communicator& data, Learner& learner);
+  /// `notes`: absent, as if there were none. Collective over `data`.
+  Result run(Queue& queue, Communicator& data, Learner& learner, NoteTaker* notes);
 
  private:
+  void add_split(std::span<const float> losses);
+
   BatchShape shape_;
   BatchBuilder builder_;
   std::vector<Sample> samples_;
+  std::size_t batches_;  ///< micro-batches, the same on all ranks
   HostBatch batch_;
+  std::array<double, 6> split_{};  ///< sums and counts by neighbourhood
 };
 
 }  // namespace tenfold

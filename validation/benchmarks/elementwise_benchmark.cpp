@@ -165,7 +165,7 @@ void scatter_rows(benchmark::State& state) {
 }
 BENCHMARK(scatter_rows)->Apply(micro_batches);
 
-/// 64 selected rows a sequence count; the second argument is the type of dlogits.
+/// Eight rows a sequence; bf16 is the type of dlogits.
 void softmax_cross_entropy(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t rows = 8 * op.batch();

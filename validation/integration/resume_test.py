@@ -16,7 +16,7 @@ import seal
 import support
 
 RANKS = 2
-KEYS = {"run.steps": 100}
+KEYS = {"run.steps": 200}
 STOPPED = 75
 
 
@@ -66,10 +66,11 @@ class Resume(support.TestCase):
             run = stopped.copy(self.folder())
             run.pretrain(ranks, KEYS)
             self.assertEqual(run.trace()["loss"][:step].tobytes(), reference[:step].tobytes(), "rows from before")
-            self.assert_close(run.trace()["loss"], reference, 1e-5, f"{ranks} ranks from step {step}")
+            nearby = slice(step, step + 50)
+            self.assert_close(run.trace()["loss"][nearby], reference[nearby], 1e-5, f"{ranks} ranks from step {step}")
 
     def test_resumed_on_any_ranks_has_the_same_bits(self):
-        """With a weight that is no number every step is skipped, and what is saved is what was restored."""
+        # With a weight that is no number every step is skipped, and what is saved is what was restored.
         source = self.whole.copy(self.folder())
         (file,) = source.checkpoints()
         with h5py.File(file, "r+") as checkpoint:
@@ -88,18 +89,19 @@ class Resume(support.TestCase):
 
     def test_killed_at_any_moment_resumes_to_the_same_bits(self):
         draw = random.Random()  # other moments each time
-        keys = {**KEYS, "checkpoint.every": 1}
         run = self.folder()
         reached = 0
-        for attempt in range(6):
-            with run.start(RANKS, keys) as job:
-                job.wait_for(r" at step \d+: ")
-                job.wait_for(r"^saved ")
+        for attempt in range(5):
+            with run.start(RANKS, {**KEYS, "checkpoint.every": 1}) as job:
+                job.wait_for("^saved ")
+                ranks = job.ranks()
                 if attempt % 2 == 0:
-                    time.sleep(draw.uniform(0, 0.1))
+                    time.sleep(draw.uniform(0, 0.05))
                 else:
                     wait_for_a_save(run, job)
-                job.kill()
+                for rank in ranks:
+                    os.kill(rank, signal.SIGKILL)
+                self.assertNotEqual(job.end().returncode, 0, "over before it was killed")
             saved = int(run.checkpoints()[-1].stem[-8:])
             self.assertGreater(saved, reached, "a saved step is never lost")
             reached = saved

@@ -113,9 +113,10 @@ def our_lines(stderr):
     return [line for line in stderr.splitlines() if line.startswith("tenfold:")]
 
 
-def arguments_of(keys):
-    return ["pretrain", f"--data.corpus={corpus()}" if "data.corpus" not in keys else "",
-            *(f"--{key}={value}" for key, value in {**SETTINGS, **keys}.items() if value is not None)]
+def pretrain_arguments(keys):
+    """Command line of a run with these keys beside the usual ones; None takes one away."""
+    keys = {"data.corpus": corpus(), **SETTINGS, **keys}
+    return ["pretrain", *(f"--{key}={value}" for key, value in keys.items() if value is not None)]
 
 
 class RunFolder:
@@ -126,10 +127,10 @@ class RunFolder:
         self.run = self.path / "run"
 
     def pretrain(self, ranks=None, keys=None, code=0):
-        return expect_code(code, tenfold(*filter(None, arguments_of(keys or {})), ranks=ranks, folder=self.path))
+        return expect_code(code, tenfold(*pretrain_arguments(keys or {}), ranks=ranks, folder=self.path))
 
     def start(self, ranks, keys=None):
-        return Job(command(*filter(None, arguments_of(keys or {})), ranks=ranks), self.path)
+        return Job(command(*pretrain_arguments(keys or {}), ranks=ranks), self.path)
 
     def trace(self, table="train"):
         """Columns by name; of a run that goes on or was killed, their common length."""
@@ -178,12 +179,12 @@ class Job:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(TIMEOUT)
 
-    def wait_for(self, words):
-        """Until a line of the standard output matches; the match."""
+    def wait_for(self, words, file=None):
+        """Until a line of the standard output, or of that file, matches; the match."""
         deadline = time.monotonic() + TIMEOUT
         while True:
             ended = self.process.poll() is not None or time.monotonic() > deadline
-            if match := re.search(words, self.output.read_text(), re.MULTILINE):
+            if match := re.search(words, (file or self.output).read_text(), re.MULTILINE):
                 return match
             if ended:
                 raise AssertionError(f"did not say {words}\n{self.output.read_text()[-1500:]}\n{self.errors.read_text()}")

@@ -69,64 +69,66 @@ Floats sum_of_elements(BFloat16, Words words) {
   return reinterpret_cast<Floats>(words << 16) + reinterpret_cast<Floats>(words & 0xFFFF0000U);
 }
 
-/// dense[row][column] of `groups` times 16 rows from a source whose rows are neighbours in memory. Whole cache lines of
-/// the source are read at once: they would not survive in the cache until the next group.
+/// One tile of a transposition: `groups` times 16 rows by a cache line of columns. Whole cache lines of the source are
+/// read at once: they would not survive in the cache until their other half is wanted.
 template <class T, int groups>
-void transpose_rows(const T* source, std::int64_t columns, std::int64_t stride, T* dense, float* row_sums) {
-  constexpr std::int64_t tile = lanes * per_word<T>;
-  Floats sums[groups] = {};
-  std::int64_t column = 0;
-  for (; column + tile <= columns; column += tile) {
-    Words words[groups][lanes];
-    for (int i = 0; i < lanes; ++i)
-      for (int group = 0; group < groups; ++group)
-        words[group][i] = load_words(source + (column + per_word<T> * i) * stride + group * lanes, stride);
-    for (int group = 0; group < groups; ++group) {
-      if (row_sums != nullptr)
-        for (int i = 0; i < lanes; ++i) sums[group] += sum_of_elements(T{}, words[group][i]);
-      transpose(words[group]);
-      for (int row = 0; row < lanes; ++row) store(words[group][row], dense + (group * lanes + row) * columns + column);
+void transpose_tile(const T* source, std::int64_t stride, T* dense, std::int64_t columns, float* row_sums) {
+  Words words[groups][lanes];
+  for (int i = 0; i < lanes; ++i)
+    for (int group = 0; group < groups; ++group)
+      words[group][i] = load_words(source + per_word<T> * i * stride + group * lanes, stride);
+  for (int group = 0; group < groups; ++group) {
+    if (row_sums != nullptr) {
+      auto sums = load<Floats>(row_sums + group * lanes);
+      for (int i = 0; i < lanes; ++i) sums += sum_of_elements(T{}, words[group][i]);
+      std::memcpy(row_sums + group * lanes, &sums, sizeof sums);
     }
-  }
-  for (int row = 0; row < groups * lanes; ++row) {
-    float sum = sums[row / lanes][row % lanes];
-    for (std::int64_t c = column; c < columns; ++c) {
-      dense[row * columns + c] = source[c * stride + row];
-      sum += to_float(source[c * stride + row]);
-    }
-    if (row_sums != nullptr) row_sums[row] += sum;
+    transpose(words[group]);
+    for (int row = 0; row < lanes; ++row) store(words[group][row], dense + (group * lanes + row) * columns);
   }
 }
 
-/// Groups of `groups` times 16 rows of [row, end), then of half as many; the first row not done is returned.
+/// Tiles of rows [row, end), then narrower ones; the first row not done is returned.
 template <class T, int groups>
-std::int64_t transpose_groups(const Matrix& source, std::int64_t row, std::int64_t end, T* out, float* row_sums) {
-  const T* elements = static_cast<const T*>(source.data);
+std::int64_t transpose_tiles(const T* source, std::int64_t stride, std::int64_t row, std::int64_t end, T* dense,
+                             std::int64_t columns, float* row_sums) {
   for (; row + groups * lanes <= end; row += groups * lanes)
-    transpose_rows<T, groups>(elements + row, source.columns, source.column_stride, out + row * source.columns,
+    transpose_tile<T, groups>(source + row, stride, dense + row * columns, columns,
                               row_sums == nullptr ? nullptr : row_sums + row);
-  if constexpr (groups > 1) return transpose_groups<T, groups / 2>(source, row, end, out, row_sums);
+  if constexpr (groups > 1) return transpose_tiles<T, groups / 2>(source, stride, row, end, dense, columns, row_sums);
   return row;
+}
+
+template <class T>
+void copy_elements(const Matrix& source, std::int64_t row, std::int64_t row_end, std::int64_t column, T* dense,
+                   float* row_sums) {
+  const T* elements = static_cast<const T*>(source.data);
+  for (std::int64_t r = row; r < row_end; ++r) {
+    const T* from = elements + r * source.row_stride;
+    T* to = dense + r * source.columns;
+    if (source.column_stride == 1)
+#pragma omp simd
+      for (std::int64_t c = column; c < source.columns; ++c) to[c] = from[c];
+    else
+      for (std::int64_t c = column; c < source.columns; ++c) to[c] = from[c * source.column_stride];
+    if (row_sums == nullptr) continue;
+    float sum = 0;
+    for (std::int64_t c = column; c < source.columns; ++c) sum += to_float(to[c]);
+    row_sums[r] += sum;
+  }
 }
 
 template <class T>
 void copy_dense_as(const Matrix& source, std::int64_t begin, std::int64_t end, T* out, float* row_sums) {
   constexpr int groups = 128 / (lanes * sizeof(T));
-  const T* elements = static_cast<const T*>(source.data);
-  const std::int64_t columns = source.columns;
-  std::int64_t row = begin;
-  if (source.row_stride == 1) row = transpose_groups<T, groups>(source, row, end, out, row_sums);
-  for (; row < end; ++row) {
-    const T* from = elements + row * source.row_stride;
-    if (source.column_stride == 1)
-      std::copy_n(from, columns, out + row * columns);
-    else
-      for (std::int64_t c = 0; c < columns; ++c) out[row * columns + c] = from[c * source.column_stride];
-    if (row_sums == nullptr) continue;
-    float sum = 0;
-    for (std::int64_t c = 0; c < columns; ++c) sum += to_float(from[c * source.column_stride]);
-    row_sums[row] += sum;
-  }
+  constexpr std::int64_t tile = lanes * per_word<T>;
+  std::int64_t row = begin, column = 0;
+  if (source.row_stride == 1)
+    for (; column + tile <= source.columns; column += tile)
+      row = transpose_tiles<T, groups>(static_cast<const T*>(source.data) + column * source.column_stride,
+                                       source.column_stride, begin, end, out + column, source.columns, row_sums);
+  copy_elements(source, begin, row, column, out, row_sums);
+  copy_elements(source, row, end, 0, out, row_sums);
 }
 
 /// The family of layouts of matrix kernels: [row block][column block][columns / v][rows][v] with v elements to a word.

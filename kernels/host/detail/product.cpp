@@ -166,47 +166,43 @@ void Product::execute(const void* a, const void* packed_b, const float* bias, vo
 
 namespace {
 
-/// B packed for `product` in the calling thread's scratch.
-const void* packed(const Matrix& b, const BlockedLayout& layout) {
-  static Label label = "tenfold::linear::pack";
-  std::byte* out = aligned_scratch<ForOperandB>(layout.bytes);
+void pack_in_parallel(const Matrix& b, const BlockedLayout& layout, std::byte* out) {
+  static Label label = "tenfold::matmul::pack";
   for_blocks(label, layout.padded[0] / layout.block(0), 1,
              [&](std::int64_t begin, std::int64_t end) { pack(b, layout, begin, end, out); });
-  return out;
 }
 
-/// A, dense, in the calling thread's scratch.
-const void* densified(const Matrix& a, float* row_sums) {
-  static Label label = "tenfold::linear::transpose";
-  std::byte* out = aligned_scratch<ForOperandA>(a.rows * a.columns * static_cast<std::int64_t>(size_of(a.type)));
-  for_blocks(label, a.rows, 64,
+void copy_in_parallel(const Matrix& a, std::byte* out, float* row_sums) {
+  static Label label = "tenfold::matmul::copy";
+  for_blocks(label, a.rows, 256,
              [&](std::int64_t begin, std::int64_t end) { copy_dense(a, begin, end, out, row_sums); });
-  return out;
 }
 
-/// A product whose A must be copied: in blocks of rows and pieces of k, so that copies stay in the cache of a core.
+/// A product whose A must be copied: by pieces of k and blocks of rows, so that the copies stay in the cache of a core.
 void product_of_copies(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
                        float* a_row_sums) {
-  constexpr std::int64_t piece = 512, copy_bytes = 256 * 1024;
-  const std::int64_t step = c_type == DType::f32 ? piece : a.columns;  // C must not be rounded between pieces
+  constexpr std::int64_t k_piece = 512, row_block = 256;
+  const std::int64_t step = c_type == DType::f32 ? k_piece : a.columns;  // C must not be rounded between pieces
+  const auto element = static_cast<std::int64_t>(size_of(a.type)),
+             c_element = static_cast<std::int64_t>(size_of(c_type));
+  std::byte* dense = aligned_scratch<ForOperandA>(std::min(row_block, a.rows) * std::min(step, a.columns) * element);
   for (std::int64_t begin = 0; begin < a.columns; begin += step) {
     const std::int64_t count = std::min(step, a.columns - begin);
-    const Matrix a_piece = a.column_range(begin, count), b_piece = b.column_range(begin, count);
-    const std::int64_t row_bytes = count * static_cast<std::int64_t>(size_of(a.type));
-    const std::int64_t row_step = std::max<std::int64_t>(64, copy_bytes / row_bytes / 64 * 64);
-    const void* packed_b = nullptr;
+    const float* bias_once = begin == 0 ? bias : nullptr;
+    const bool add = accumulate || begin > 0;
+    std::byte* packed = nullptr;
     BlockedLayout layout;
-    for (std::int64_t row = 0; row < a.rows; row += row_step) {
-      const std::int64_t rows = std::min(row_step, a.rows - row);
-      Product& part =
-          Product::of({rows, b.rows, count, a.type, c_type, bias != nullptr && begin == 0, accumulate || begin > 0});
-      if (packed_b == nullptr || part.layout() != layout) {
+    for (std::int64_t row = 0; row < a.rows; row += row_block) {
+      const std::int64_t rows = std::min(row_block, a.rows - row);
+      Product& part = Product::of({rows, b.rows, count, a.type, c_type, bias_once != nullptr, add});
+      if (packed == nullptr || part.layout() != layout) {  // which may depend on the number of rows
         layout = part.layout();
-        packed_b = packed(b_piece, layout);
+        packed = aligned_scratch<ForOperandB>(layout.bytes);
+        pack_in_parallel(b.column_range(begin, count), layout, packed);
       }
-      const void* dense_a = densified(a_piece.row_range(row, rows), a_row_sums == nullptr ? nullptr : a_row_sums + row);
-      part.execute(dense_a, packed_b, begin == 0 ? bias : nullptr,
-                   static_cast<std::byte*>(c) + row * b.rows * static_cast<std::int64_t>(size_of(c_type)));
+      copy_in_parallel(a.row_range(row, rows).column_range(begin, count), dense,
+                       a_row_sums == nullptr ? nullptr : a_row_sums + row);
+      part.execute(dense, packed, bias_once, static_cast<std::byte*>(c) + row * b.rows * c_element);
     }
   }
 }
@@ -217,7 +213,9 @@ void product(const Matrix& a, const Matrix& b, const float* bias, void* c, DType
              float* a_row_sums) {
   if (!a.dense() || a_row_sums != nullptr) return product_of_copies(a, b, bias, c, c_type, accumulate, a_row_sums);
   Product& whole = Product::of({a.rows, b.rows, a.columns, a.type, c_type, bias != nullptr, accumulate});
-  whole.execute(a.data, packed(b, whole.layout()), bias, c);
+  std::byte* packed = aligned_scratch<ForOperandB>(whole.layout().bytes);
+  pack_in_parallel(b, whole.layout(), packed);
+  whole.execute(a.data, packed, bias, c);
 }
 
 }  // namespace tenfold::kernels::detail

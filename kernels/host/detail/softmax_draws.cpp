@@ -8,68 +8,158 @@
 namespace tenfold::kernels::detail {
 namespace {
 
+/// Of a block without mass.
 constexpr float no_exponent = -1e9F;
-/// Beyond it f32 no longer tells neighbouring weights apart; `removed` lies far below.
+/// Beyond it f32 no longer tells neighbouring weights apart; `removed` lies far below its negative.
 constexpr float greatest_exponent = 0x1p20F;
 
-/// Bounds of 2^(logit * scale - exponent): the straight line through the powers of two on either side, which a float's
-/// bits hold when taken for a number. At most 1.062 times what it bounds; 0 below 2^-126.
+/// Bounds of 2^(logit * scale - exponent): the straight line through the powers of two on either side, which is what
+/// the bits of a float say when taken for a number. At most 1.062 times what it bounds; 0 below 2^-126.
 struct Bound {
   float slope, offset;
   Bound(float scale, float exponent) : slope(scale * 0x1p23F), offset((127 - exponent) * 0x1p23F) {}
   float operator()(float logit) const {
-    const float bits = logit * slope + offset;
-    return std::bit_cast<float>(static_cast<std::int32_t>(bits > 0 ? bits : 0));
+    return std::bit_cast<float>(std::max(static_cast<std::int32_t>(logit * slope + offset), 0));
   }
 };
-/// Covers the rounding of `bits`, a relative error of at most 2^-17.
-constexpr double bound_margin = 1 + 0x1p-15;
 
-struct BlockWeights;  // names the scratch
+/// Bounds within a block as whole numbers: so many stand for 1.
+constexpr float bound_unit = 0x1p22F;
+/// Where less than this is left of a block, measured by its exponent, the units weigh too much and it is measured anew.
+constexpr float least_rest = 0.25F;
+/// Masses of blocks as whole numbers: so many stand for the mass of the row.
+constexpr float mass_unit = 0x1p30F;
+/// What rounding can take from a bound and a mass, and more.
+constexpr double margin = 1 + 0x1p-10;
 
-struct Pick {
+/// number / 2^64 * total: the whole part, uniform in [0, total), and what is left, uniform in [0, 1).
+struct Place {
+  std::uint32_t whole;
+  double left;
+  Place(std::uint64_t number, std::uint32_t total) {
+    const std::uint64_t high = (number >> 32U) * total + ((number & 0xFFFFFFFFU) * total >> 32U);
+    whole = static_cast<std::uint32_t>(high >> 32U);
+    left = static_cast<double>(high & 0xFFFFFFFFU) * 0x1p-32;
+  }
+};
+
+struct Found {
   std::int64_t index;
-  double rest;  ///< uniform in [0, 1) again, given the index
+  std::uint32_t left;  ///< the target less the weights before it
 };
 
-/// An index with probability weight / sum of weights, -1 if that is 0; u in [0, 1). count: a multiple of draw_lanes.
-Pick pick(const float* weights, std::int64_t count, double u) {
-  double lanes[draw_lanes] = {};
-  for (std::int64_t i = 0; i < count; i += draw_lanes)
-#pragma omp simd
-    for (std::int64_t lane = 0; lane < draw_lanes; ++lane) lanes[lane] += weights[i + lane];
-  double below[draw_lanes + 1];
-  below[0] = 0;
-  for (std::int64_t lane = 0; lane < draw_lanes; ++lane) below[lane + 1] = below[lane] + lanes[lane];
-  if (!(below[draw_lanes] > 0)) return {-1, 0};
-  const double target = u * below[draw_lanes];
-  std::int64_t lane = 0;
-  for (std::int64_t i = 1; i < draw_lanes; ++i) lane += below[i] <= target ? 1 : 0;
-  // Less than the lane's own sum whatever the rounding, so that the search ends on a weight that is not 0.
-  const double left = std::min(target - below[lane], lanes[lane] * (1 - 0x1p-50));
-  double passed = 0;
-  std::int64_t index = lane;
-  while (passed + weights[index] <= left) {
-    passed += weights[index];
-    index += draw_lanes;
+/// The first index at which the weights sum to more than the target. Looks at all: a branch would be guessed wrong.
+Found find(const std::uint32_t* weights, std::int64_t stride, std::int64_t count, std::uint32_t target) {
+  std::uint32_t sum = 0, passed = 0;
+  std::int64_t index = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum += weights[i * stride];
+    passed = sum <= target ? sum : passed;
+    index += sum <= target ? 1 : 0;
   }
-  return {index, std::min((left - passed) / weights[index], 1 - 0x1p-53)};
+  return {index, target - passed};
 }
+
+/// The sums of weights with the same remainder of the index by draw_lanes.
+struct Lanes {
+  std::uint32_t sums[draw_lanes] = {};
+  std::uint32_t total = 0;
+
+  Lanes(const std::uint32_t* weights, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += draw_lanes)
+#pragma omp simd
+      for (std::int64_t lane = 0; lane < draw_lanes; ++lane) sums[lane] += weights[i + lane];
+    for (std::uint32_t sum : sums) total += sum;
+  }
+  /// An index such that each has as many targets in [0, total) as its weight says.
+  std::int64_t pick(const std::uint32_t* weights, std::int64_t count, std::uint32_t target) const {
+    const auto [lane, left] = find(sums, 1, draw_lanes, target);
+    return find(weights + lane, draw_lanes, count / draw_lanes, left).index * draw_lanes + lane;
+  }
+};
+
+/// A block to propose a token of.
+struct Proposal {
+  std::int64_t block;  ///< -1: no token of the row has mass
+  std::uint64_t number;
+  float top;       ///< greatest exponent of the row
+  double density;  ///< of the block, against 2^top
+};
+
+Proposal propose_block(RowDraws& row, std::int64_t blocks, float* scaled, std::uint32_t* masses) {
+  const float *sum = row.masses.sum, *exponent = row.masses.exponent;
+  float top = no_exponent;
+#pragma omp simd reduction(max : top)
+  for (std::int64_t b = 0; b < blocks; ++b) top = exponent[b] > top ? exponent[b] : top;
+  float total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const float power = std::max(exponent[b] - top, -127.0F) + 127;
+    scaled[b] = sum[b] * std::bit_cast<float>(static_cast<std::int32_t>(power) << 23);
+    total += scaled[b];
+  }
+  if (!(total > 0)) return {-1, 0, top, 0};
+  const float units = mass_unit / total;
+#pragma omp simd
+  for (std::int64_t b = 0; b < blocks; ++b)
+    masses[b] = static_cast<std::uint32_t>(static_cast<std::int32_t>(scaled[b] * units) + (sum[b] > 0 ? 1 : 0));
+  const Lanes lanes(masses, blocks);
+  const auto [for_block, for_token] = row.stream.next();
+  const std::int64_t block = lanes.pick(masses, blocks, Place(for_block, lanes.total).whole);
+  const float* logits = row.logits.block(block);
+  for (std::int64_t i = 0; i < draw_block; i += 16) __builtin_prefetch(logits + i);
+  return {block, for_token, top, static_cast<double>(masses[block]) / units};
+}
+
+/// A token of the proposed block, or -1 if it is not accepted. With `remove` it is not drawn again.
+std::int32_t propose_token(const RowDraws& row, const Proposal& proposal, float scale, bool remove) {
+  float* logits = row.logits.block(proposal.block);
+  const Bound bound(scale, row.masses.exponent[proposal.block]);
+  std::uint32_t bounds[draw_block];
+#pragma omp simd
+  for (std::int64_t i = 0; i < draw_block; ++i)
+    bounds[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>(bound(logits[i]) * bound_unit) + 1);
+  const Lanes lanes(bounds, draw_block);
+  const Place place(proposal.number, lanes.total);
+  const std::int64_t token = lanes.pick(bounds, draw_block, place.whole);
+  const double weight = std::exp2(static_cast<double>(logits[token]) * scale - proposal.top);
+  const bool accepted = place.left * margin * proposal.density * bounds[token] < weight * lanes.total;
+  if (!accepted) return -1;  // nor where the logit is NaN
+  if (remove) {
+    logits[token] = removed;
+    const auto rest = static_cast<float>(lanes.total - bounds[token]) / bound_unit;
+    if (rest > least_rest)
+      row.masses.sum[proposal.block] = rest;
+    else
+      row.masses.measure(proposal.block, proposal.block + 1, logits, scale);
+  }
+  return static_cast<std::int32_t>(proposal.block * draw_block + token);
+}
+
+struct ForBlocks;  // names the scratch
 
 }  // namespace
 
-void RowMasses::measure(std::int64_t block, const float* logits, float scale) const {
-  float greatest = removed;
+void RowMasses::measure(std::int64_t begin, std::int64_t end, const float* logits, float scale) const {
+  for (std::int64_t b = begin; b < end; ++b) {
+    const float* block = logits + (b - begin) * draw_block;
+    float greatest = removed;
 #pragma omp simd reduction(max : greatest)
-  for (std::int64_t i = 0; i < draw_block; ++i) greatest = logits[i] > greatest ? logits[i] : greatest;
-  const float power = std::floor(greatest * scale);
-  if (!(std::abs(power) <= greatest_exponent)) return clear(block, block + 1);
-  exponent[block] = power;
-  const Bound bound(scale, exponent[block]);
-  float total = 0;
+    for (std::int64_t i = 0; i < draw_block; ++i) greatest = block[i] > greatest ? block[i] : greatest;
+    exponent[b] = std::floor(greatest * scale);
+  }
+  for (std::int64_t b = begin; b < end; ++b) {
+    if (!(std::abs(exponent[b]) <= greatest_exponent)) {
+      clear(b, b + 1);
+      continue;
+    }
+    const float* block = logits + (b - begin) * draw_block;
+    const Bound bound(scale, exponent[b]);
+    float total = 0;
 #pragma omp simd reduction(+ : total)
-  for (std::int64_t i = 0; i < draw_block; ++i) total += bound(logits[i]);
-  sum[block] = total;
+    for (std::int64_t i = 0; i < draw_block; ++i) total += bound(block[i]);
+    sum[b] = total;
+  }
 }
 
 void RowMasses::clear(std::int64_t begin, std::int64_t end) const {
@@ -77,40 +167,28 @@ void RowMasses::clear(std::int64_t begin, std::int64_t end) const {
   std::fill(exponent + begin, exponent + end, no_exponent);
 }
 
-std::int32_t draw_token(const RowLogits& logits, const RowMasses& masses, std::int64_t blocks, float scale,
-                        DrawStream& stream) {
-  const std::int64_t count = RowMasses::padded_blocks(blocks);
-  float* weights = scratch<float, BlockWeights>(count);
-  float top = no_exponent;
-#pragma omp simd reduction(max : top)
-  for (std::int64_t b = 0; b < count; ++b) top = std::max(top, masses.exponent[b]);
-#pragma omp simd
-  for (std::int64_t b = 0; b < count; ++b) {
-    const float power = std::max(masses.exponent[b] - top, -127.0F) + 127;
-    weights[b] = masses.sum[b] * std::bit_cast<float>(static_cast<std::int32_t>(power) << 23);
+void draw_tokens(std::span<RowDraws> rows, std::int64_t blocks, float scale, std::int64_t draws, bool replace) {
+  TENFOLD_ASSERT(static_cast<std::int64_t>(rows.size()) <= rows_together, rows.size(), " rows");
+  const std::int64_t padded = RowMasses::padded_blocks(blocks);
+  float* scaled = scratch<float, ForBlocks>(padded);
+  auto* masses = scratch<std::uint32_t, ForBlocks>(padded);
+  Proposal proposals[rows_together];
+  RowDraws* waiting[rows_together];
+  std::size_t count = 0;
+  for (RowDraws& row : rows)
+    if (row.drawn < draws) waiting[count++] = &row;
+  while (count > 0) {
+    for (std::size_t r = 0; r < count; ++r) proposals[r] = propose_block(*waiting[r], padded, scaled, masses);
+    std::size_t kept = 0;
+    for (std::size_t r = 0; r < count; ++r) {
+      RowDraws& row = *waiting[r];
+      if (proposals[r].block < 0) continue;
+      const std::int32_t token = propose_token(row, proposals[r], scale, !replace);
+      if (token >= 0) row.tokens[row.drawn++] = token;
+      if (row.drawn < draws) waiting[kept++] = &row;
+    }
+    count = kept;
   }
-  while (true) {
-    const auto [place, accept] = stream.next();
-    const Pick block = pick(weights, count, place);
-    if (block.index < 0) return -1;
-    const float* in_block = logits.block(block.index);
-    const float exponent = masses.exponent[block.index];
-    const Bound bound(scale, exponent);
-    float bounds[draw_block];
-#pragma omp simd
-    for (std::int64_t i = 0; i < draw_block; ++i) bounds[i] = bound(in_block[i]);
-    const std::int64_t index = pick(bounds, draw_block, block.rest).index;
-    const double weight = std::exp2(static_cast<double>(in_block[index]) * scale - exponent);
-    if (accept * (bounds[index] * bound_margin) < weight)
-      return static_cast<std::int32_t>(block.index * draw_block + index);
-  }
-}
-
-void remove_token(const RowLogits& logits, const RowMasses& masses, std::int32_t token, float scale) {
-  const std::int64_t block = token / draw_block;
-  float* in_block = logits.block(block);
-  in_block[token % draw_block] = removed;
-  masses.measure(block, in_block, scale);
 }
 
 }  // namespace tenfold::kernels::detail

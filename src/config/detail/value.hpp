@@ -68,7 +68,12 @@ constexpr auto names_of(PositionEncoding /*tag*/) {
                                      {PositionEncoding::tupe_r, "tupe-r"}}};
 }
 constexpr auto names_of(ObjectiveKind /*tag*/) {
-  return Names<ObjectiveKind, 1>{{{ObjectiveKind::mlm, "mlm"}}};
+  return Names<ObjectiveKind, 3>{{{ObjectiveKind::mlm, "mlm"},
+                                  {ObjectiveKind::electra, "electra"},
+                                  {ObjectiveKind::multiple_choice, "multiple-choice"}}};
+}
+constexpr auto names_of(Sampling /*tag*/) {
+  return Names<Sampling, 2>{{{Sampling::exact, "exact"}, {Sampling::released, "released"}}};
 }
 constexpr auto names_of(Precision /*tag*/) {
   return Names<Precision, 2>{{{Precision::f32, "f32"}, {Precision::bf16, "bf16"}}};

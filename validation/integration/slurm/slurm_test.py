@@ -89,6 +89,7 @@ def run_test(cluster, tenfold):
     expect(len(saved) == 1 and f"step-{first_steps[-1]:08d}.h5" == saved[0].name, f"{saved[0].name} holds the last step")
 
     await_job(cluster, job, "started again", lambda fields: fields["JobState"] == "RUNNING")
+    cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=30")
     await_trace(folder, len(first_steps))
     cluster.run("scancel", "--signal=USR1", job)
     await_job(cluster, job, "stopped on request",

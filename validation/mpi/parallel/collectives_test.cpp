@@ -190,6 +190,58 @@ TEST(Communicator, CompletesRequestsInAnyOrder) {
   EXPECT_EQ(buffers[2], std::vector<float>(50'000, 4 * expected));
 }
 
+TEST(Communicator, StartsExchangesThatEqualTheBlockingOnes) {
+  const auto ranks = static_cast<std::size_t>(world().size());
+  std::vector<std::int64_t> send_counts(ranks);
+  for (std::size_t to = 0; to < ranks; ++to) {
+    send_counts[to] = 1000 * ((static_cast<std::int64_t>(to) + world().rank()) % 3);
+  }
+  std::vector<std::int64_t> receive_counts(ranks, -1);
+  world().wait(world().start_all_to_all(std::span<const std::int64_t>(send_counts), std::span(receive_counts)));
+  std::vector<float> send(static_cast<std::size_t>(std::accumulate(send_counts.begin(), send_counts.end(), 0LL)));
+  std::iota(send.begin(), send.end(), 1e4F * static_cast<float>(world().rank()));
+  std::vector<float> receive(
+      static_cast<std::size_t>(std::accumulate(receive_counts.begin(), receive_counts.end(), 0LL)));
+  const Request request =
+      world().start_all_to_all_v(std::span<const float>(send), std::span<const std::int64_t>(send_counts),
+                                 std::span(receive), std::span<const std::int64_t>(receive_counts));
+  std::vector<std::int64_t> elsewhere = send_counts;
+  send_counts.assign(ranks, -7);  // the counts need not live on
+  world().wait(request);
+  const Received<float> expected =
+      world().all_to_all_v(std::span<const float>(send), std::span<const std::int64_t>(elsewhere));
+  EXPECT_EQ(receive_counts, expected.counts);
+  EXPECT_EQ(receive, expected.values);
+}
+
+TEST(Communicator, ExchangesOfADuplicateGoTheirOwnWay) {
+  const std::unique_ptr<Communicator> copy = world().duplicate();
+  ASSERT_EQ(copy->size(), world().size());
+  ASSERT_EQ(copy->rank(), world().rank());
+  const auto ranks = static_cast<std::size_t>(world().size());
+  const std::vector<std::int32_t> send(ranks, world().rank());
+  std::vector<std::int32_t> receive(ranks);
+  std::vector<float> sum(1000, 1.0F);
+  const auto start_copy = [&] {
+    return copy->start_all_to_all(std::span<const std::int32_t>(send), std::span(receive));
+  };
+  const auto start_world = [&] { return world().start_all_reduce_sum(host_view(std::span(sum), {1000})); };
+  Request exchange;
+  Request reduction;
+  if (world().rank() % 2 == 0) {  // another order on every other rank
+    exchange = start_copy();
+    reduction = start_world();
+  } else {
+    reduction = start_world();
+    exchange = start_copy();
+  }
+  while (!copy->test(exchange)) world().poll();
+  copy->wait(exchange);
+  world().wait(reduction);
+  for (std::size_t rank = 0; rank < ranks; ++rank) EXPECT_EQ(receive[rank], static_cast<std::int32_t>(rank));
+  EXPECT_EQ(sum, std::vector<float>(1000, static_cast<float>(ranks)));
+}
+
 TEST(Communicator, SaysWhichCallFailed) {
   int value = 0;
   try {

@@ -162,6 +162,12 @@ TEST_P(LinearTest, NotANumberPassesThrough) {
   EXPECT_TRUE(std::isfinite(read(dbias)[4]));
 }
 
+TEST_P(LinearTest, TheYardstickGrowsWithTheProduct) {
+  const double small = kernels::measure_matmul(queue_, GetParam(), 64, 20);
+  EXPECT_GT(small, 0);
+  EXPECT_GT(kernels::measure_matmul(queue_, GetParam(), 512, 3), 10 * small) << "512 times the operations";
+}
+
 TEST_P(LinearTest, RefusesWhatDoesNotFit) {
   const Tensor x = random({4, 6}), weight = random({5, 6}), y = zeros({4, 5});
   EXPECT_THROW(kernels::linear_forward(queue_, x, random({5, 7}), {}, y), Error);

@@ -1,0 +1,159 @@
+#include "notes/note_dictionary.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <numeric>
+#include <utility>
+
+#include "notes/detail/note_exchange.hpp"
+#include "notes/detail/note_table.hpp"
+
+namespace tenfold {
+
+namespace {
+
+constexpr std::int64_t restored_elements = 1 << 20;  // in one block that is read
+
+/// Ends an exchange. While an exception unwinds the other ranks may not come, and MPI may still write to the buffers:
+/// they are left to it.
+void retire(std::unique_ptr<detail::NoteExchange>& exchange) {
+  if (exchange->resting()) return;
+  if (std::uncaught_exceptions() == 0)
+    exchange->settle();
+  else
+    static_cast<void>(exchange.release());
+}
+
+/// Elements of the ranks' shares, `row` a key, as those of the keys from `first` on, of which each rank sends what
+/// `sent` says. A share is sorted by key, and so are the parts of all ranks: what goes to one is contiguous.
+template <class T>
+std::vector<T> by_key(Communicator& data, std::span<const T> share, std::int64_t row, std::vector<std::int64_t> sent,
+                      std::int64_t first) {
+  for (std::int64_t& count : sent) count *= row;
+  const Received<T> received = data.all_to_all_v(share, std::span<const std::int64_t>(sent));
+  std::vector<std::int64_t> next(sent.size());
+  std::exclusive_scan(received.counts.begin(), received.counts.end(), next.begin(), std::int64_t{0});
+  std::vector<T> sorted(received.values.size());
+  for (auto to = sorted.begin(); to != sorted.end(); to += row, ++first) {
+    std::int64_t& from = next[static_cast<std::size_t>(first) % next.size()];
+    std::copy_n(received.values.begin() + from, row, to);
+    from += row;
+  }
+  return sorted;
+}
+
+}  // namespace
+
+NoteDictionary::NoteDictionary(Communicator& data, std::int64_t keys, int width, float rate, std::int64_t capacity,
+                               std::uint64_t seed, Arena& arena)
+    : data_(data),
+      seed_(seed),
+      table_(std::make_unique<detail::NoteTable>(arena, keys, width, rate, capacity, data.rank(), data.size())),
+      rows_(arena.allocate(DType::f32, {capacity, width})),
+      exchange_(std::make_unique<detail::NoteExchange>(data, *table_, capacity)),
+      look_ups_(std::make_unique<detail::NoteExchange>(data, *table_, 0)) {
+  staged_.reserve(static_cast<std::size_t>(capacity * width));
+}
+
+NoteDictionary::~NoteDictionary() {
+  retire(exchange_);
+  retire(look_ups_);
+}
+
+void NoteDictionary::plan(Arena& arena, std::int64_t keys, int width, std::int64_t capacity, int ranks) {
+  const detail::NoteTable table(arena, keys, width, 0.0F, 0, 0, ranks);
+  arena.allocate(DType::f32, {capacity, width});
+}
+
+void NoteDictionary::initialise() {
+  table_->initialise(seed_);
+}
+
+void NoteDictionary::request(std::span<const std::int32_t> keys) {
+  TENFOLD_VERIFY(static_cast<std::int64_t>(keys.size()) <= rows_[0], keys.size(), " keys, capacity ", rows_[0]);
+  exchange_->request(keys);
+}
+
+void NoteDictionary::contribute(std::int64_t step, std::span<const NoteSource> sources,
+                                std::span<const float> vectors) {
+  exchange_->contribute(step, sources, vectors);
+}
+
+void NoteDictionary::poll() {
+  exchange_->poll();
+}
+
+const Tensor& NoteDictionary::wait(Queue& queue) {
+  const auto start = std::chrono::steady_clock::now();
+  take_rows(*exchange_, queue, rows_);
+  exchange_->statistics.seconds_waited +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return rows_;
+}
+
+void NoteDictionary::look_up(Queue& queue, std::span<const std::int32_t> keys, const Tensor& rows) {
+  exchange_->settle();
+  look_ups_->request(keys);
+  look_ups_->contribute(0, {}, {});
+  take_rows(*look_ups_, queue, rows);
+}
+
+void NoteDictionary::take_rows(detail::NoteExchange& exchange, Queue& queue, const Tensor& rows) {
+  exchange.take_answers(staged_);
+  const auto count = static_cast<std::int64_t>(staged_.size()) / width();
+  if (count > 0) queue.copy_in(staged_.data(), rows.rows(0, count));
+}
+
+NoteStatistics NoteDictionary::take_statistics() {
+  return std::exchange(exchange_->statistics, {});
+}
+
+NoteSnapshot NoteDictionary::snapshot() {
+  exchange_->settle();
+  const std::int64_t ranks = data_.size();
+  const auto border = [&](std::int64_t rank) { return keys() * rank / ranks; };
+  NoteSnapshot part;
+  part.first = border(data_.rank());
+  if (ranks == 1) {
+    part.rows = table_->rows();
+    part.updates = table_->updates();
+    part.last_steps = table_->last_steps();
+    return part;
+  }
+  std::vector<std::int64_t> sent(static_cast<std::size_t>(ranks));
+  for (std::int64_t rank = 0; rank < ranks; ++rank)
+    sent[static_cast<std::size_t>(rank)] = table_->owned_below(border(rank + 1)) - table_->owned_below(border(rank));
+  part.rows = part.row_storage_ = by_key(data_, table_->rows(), width(), sent, part.first);
+  part.updates = part.update_storage_ = by_key(data_, table_->updates(), 1, sent, part.first);
+  part.last_steps = part.step_storage_ = by_key(data_, table_->last_steps(), 1, sent, part.first);
+  return part;
+}
+
+void NoteDictionary::restore(const ReadBlock& read_block) {
+  const std::int64_t block = std::max<std::int64_t>(restored_elements / width(), 1);
+  std::vector<float> rows;
+  std::vector<std::int64_t> updates;
+  std::vector<std::int64_t> last_steps;
+  for (std::int64_t first = 0; first < keys(); first += block) {
+    const auto count = static_cast<std::size_t>(std::min(block, keys() - first));
+    rows.resize(count * static_cast<std::size_t>(width()));
+    updates.resize(count);
+    last_steps.resize(count);
+    read_block(first, rows, updates, last_steps);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t key = first + static_cast<std::int64_t>(i);
+      if (table_->owns(key))
+        table_->write(key, &rows[i * static_cast<std::size_t>(width())], updates[i], last_steps[i]);
+    }
+  }
+}
+
+std::int64_t NoteDictionary::keys() const {
+  return table_->keys();
+}
+int NoteDictionary::width() const {
+  return table_->width();
+}
+
+}  // namespace tenfold

@@ -1,0 +1,94 @@
+#include "objectives/generator.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/random.hpp"
+#include "base/special_tokens.hpp"
+#include "kernels/linear.hpp"
+#include "kernels/optimizer.hpp"
+
+namespace tenfold {
+
+namespace {
+
+/// Ids that sampling never draws.
+constexpr std::array<std::int32_t, 4> never_drawn = {pad_token, class_token, mask_token, none_of_the_above_token};
+
+EncoderShape divided(const Settings& settings) {
+  EncoderShape shape = encoder_shape(settings.model);
+  const int divider = *settings.objective.generator_divider;
+  shape.width /= divider;
+  shape.feed_forward /= divider;
+  shape.heads = std::max(1, shape.heads / divider);
+  return shape;
+}
+
+}  // namespace
+
+Generator::Generator(const Settings& settings, const std::string& name, ParameterView tokens,
+                     ParameterView vocabulary_bias, Parameters& parameters)
+    : parameters_(parameters),
+      shape_(divided(settings)),
+      length_(settings.data.sequence_length),
+      tokens_(tokens),
+      projection_(parameters.add(name + ".projection.weight", {shape_.width, tokens.shape[1]}, Initial::normal,
+                                 Storage::compute)),
+      projection_bias_(parameters.add(name + ".projection.bias", {shape_.width}, Initial::zero, Storage::master)),
+      encoder_(parameters, name + ".", {tokens, projection_, projection_bias_}, shape_,
+               position_shape(settings.model, settings.data.sequence_length), settings.run.seed),
+      vocabulary_bias_(vocabulary_bias ? vocabulary_bias
+                                       : parameters.add(name + ".head.bias", {tokens.shape[0]}, Initial::zero, Storage::master)),
+      head_(parameters, name + ".", shape_.width, vocabulary_bias_) {
+  sampling_.draws.key = stream_key(settings.run.seed, name + ".draws");
+  sampling_.draws.length = length_;
+}
+
+void Generator::allocate(Arena& arena, const BatchShape& batch, DType type) {
+  encoder_.allocate(arena, batch, type);
+  head_.allocate(arena, batch, type);
+  const Shape extents{tokens_.shape[0], shape_.width};
+  table_ = arena.allocate(type, extents);
+  table_gradient_ = arena.allocate(DType::f32, extents);
+  table_gradient_compute_ = type == DType::f32 ? table_gradient_ : arena.allocate(type, extents);
+  sampling_.excluded = arena.allocate(DType::i32, {static_cast<std::int64_t>(never_drawn.size())});
+  sampling_.tokens = arena.allocate(DType::i32, {batch.selected});
+}
+
+void Generator::prepare(Queue& queue) {
+  encoder_.prepare(queue);
+  queue.copy_in(never_drawn.data(), sampling_.excluded);
+}
+
+void Generator::forward(const Pass& pass) {
+  Queue& queue = pass.queue;
+  kernels::linear_forward(queue, parameters_.weight(tokens_), parameters_.weight(projection_),
+                          parameters_.weight(projection_bias_), table_);
+  hidden_ = &encoder_.forward(pass);
+  sampling_.draws.step = pass.batch.step;
+  sampling_.draws.samples = pass.batch.samples;
+  sampling_.rank_sum = sums_.rows(2, 1);
+  if (pass.training) queue.clear(table_gradient_);
+  head_.forward_backward(pass, *hidden_, table_, pass.training ? table_gradient_ : Tensor(),
+                         pass.training ? encoder_.gradient() : Tensor(), &sampling_);
+  kernels::add_sum(queue, head_.losses(), sums_.rows(0, 1));
+  kernels::add_sum(queue, head_.correct(), sums_.rows(1, 1));
+}
+
+void Generator::backward(const Pass& pass) {
+  Queue& queue = pass.queue;
+  encoder_.backward(pass);
+  if (table_gradient_compute_.dtype() != DType::f32) kernels::convert(queue, table_gradient_, table_gradient_compute_);
+  kernels::linear_backward_weight(queue, table_gradient_compute_, parameters_.weight(tokens_),
+                                  parameters_.gradient(projection_), parameters_.gradient(projection_bias_));
+  kernels::linear_backward_input(queue, table_gradient_compute_, parameters_.weight(projection_),
+                                 parameters_.gradient(tokens_), true);
+}
+
+double Generator::forward_flops(const Counts& counts) const {
+  const auto wide = static_cast<double>(tokens_.shape[1]);
+  return Encoder::forward_flops(shape_, counts.tokens, counts.squares) + 2.0 * counts.tokens * wide * shape_.width +
+         LanguageModelHead::forward_flops(shape_.width, static_cast<double>(tokens_.shape[0]), counts.selected);
+}
+
+}  // namespace tenfold

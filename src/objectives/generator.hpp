@@ -1,0 +1,54 @@
+#pragma once
+// The small masked-LM network beside the main model: ELECTRA's generator, MC-BERT's meta controller. Same depth, divided
+// widths, own positions, layers and head; it shares the main model's token table E through one Linear A that stands at its input
+// (A E[x]) and makes its output matrix (A E).
+
+#include "model/encoder.hpp"
+#include "model/language_model_head.hpp"
+#include "objectives/objective.hpp"
+
+namespace tenfold {
+
+class Generator {
+ public:
+  /// `name`: "generator" or "controller". `vocabulary_bias`: shared with the main model, or absent for one of its own.
+  Generator(const Settings& settings, const std::string& name, ParameterView tokens, ParameterView vocabulary_bias,
+            Parameters& parameters);
+  void allocate(Arena& arena, const BatchShape& batch, DType type);
+  void prepare(Queue& queue);
+
+  /// Runs on batch.tokens, adds masked-LM statistics, draws a token for every selected row, and in training the head's gradients.
+  void forward(const Pass& pass);
+  /// The rest of the backward pass.
+  void backward(const Pass& pass);
+
+  const Tensor& hidden() const { return *hidden_; }          ///< [B*T, dg]
+  const Tensor& table() const { return table_; }             ///< A E, [V, dg]
+  const Tensor& drawn() const { return sampling_.tokens; }   ///< i32 [R]
+  const Tensor& excluded() const { return sampling_.excluded; }
+  const LanguageModelHead& head() const { return head_; }
+  ParameterView vocabulary_bias() const { return vocabulary_bias_; }
+  int width() const { return shape_.width; }
+
+  /// Loss, correct predictions, rank of the truth; f64 [3].
+  Tensor sums() const { return sums_; }
+  static constexpr std::int64_t sum_count = 3;
+  void set_sums(const Tensor& sums) { sums_ = sums; }
+
+  /// Matrix-product FLOPs of one forward; the product A E, a fixed cost a micro-batch, is left out.
+  double forward_flops(const Counts& counts) const;
+
+ private:
+  const Parameters& parameters_;
+  EncoderShape shape_;
+  std::int64_t length_;
+  ParameterView tokens_, projection_, projection_bias_;
+  Encoder encoder_;
+  ParameterView vocabulary_bias_;
+  LanguageModelHead head_;
+  TokenSampling sampling_;
+  const Tensor* hidden_ = nullptr;
+  Tensor table_, table_gradient_, table_gradient_compute_, sums_;
+};
+
+}  // namespace tenfold

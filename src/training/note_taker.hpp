@@ -1,0 +1,49 @@
+#pragma once
+// Notes within a training step: rows of the rare words of the next step are asked for early, new notes leave after the last forward
+// pass, and what they change comes back while the backward pass runs (METHODS of TNF, Wu et al., arXiv 2008.01466).
+
+#include <memory>
+
+#include "config/settings.hpp"
+#include "notes/note_dictionary.hpp"
+#include "training/batches.hpp"
+
+namespace tenfold {
+
+class NoteTaker {
+ public:
+  /// `keys` rare words. Collective over `data`.
+  NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, const BatchShape& shape, Arena& arena);
+  /// Takes from a planning arena what the constructor would.
+  static void plan(Arena& arena, const Settings& settings, std::int64_t keys, const BatchShape& shape);
+
+  /// Asks for the rows of these micro-batches' rare words and writes their slots. Collective, once a step.
+  void request(std::span<HostBatch> batches);
+  /// Answers the first request of a job, before any step. Collective.
+  void open(std::int64_t steps_done) { dictionary_.contribute(steps_done, {}, {}); }
+  /// Waits for the rows asked for last. Collective.
+  void receive(Queue& queue) { rows_ = dictionary_.wait(queue); }
+  /// The rows received last, f32 [rows, d].
+  const Tensor& rows() const { return rows_; }
+  /// Keeps the new notes of a micro-batch that has gone forward.
+  void collect(Queue& queue, const HostNotes& host, const NoteBatch& batch);
+  /// Sends what was collected in `step`. Collective.
+  void contribute(std::int64_t step);
+
+  /// The rows of one micro-batch's rare words as they are now, and their slots: for validation. Collective.
+  const Tensor& look_up(Queue& queue, HostBatch& batch);
+
+  NoteDictionary& dictionary() { return dictionary_; }
+
+ private:
+  void gather_keys(std::span<HostBatch> batches);
+
+  NoteDictionary dictionary_;
+  int width_;
+  std::vector<std::int32_t> keys_;  ///< distinct, ascending
+  std::vector<NoteSource> sources_;
+  std::vector<float> vectors_;
+  Tensor rows_, looked_up_;
+};
+
+}  // namespace tenfold

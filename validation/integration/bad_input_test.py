@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Bad input ends every rank with exit code 2 and one line that says what is wrong, before any work, and nothing is touched.
+
+    bad_input_test.py TENFOLD
+"""
+
+import pathlib
+import shutil
+
+import h5py
+
+import support
+
+ALONE = (None,)
+ALONE_AND_TWO = (None, 2)
+
+# Overrides, and what the line must say.
+KEYS = {
+    "unknown": ({"model.colour": 3}, r"command line: unknown key model\.colour; did you mean model\.\w+\?"),
+    "misspelt": ({"model.layer": 3}, r"unknown key model\.layer; did you mean model\.layers\?"),
+    "misspelt section": ({"optimiser.learning_rate": 3}, r"did you mean optimizer\.learning_rate\?"),
+    "without section": ({"heads": 3}, r"unknown key heads; did you mean model\.heads\?"),
+    "of another command": ({"corpus.file": "x.h5"}, r"pretrain does not read corpus\.file"),
+    "below range": ({"model.layers": 0}, r"model\.layers = 0 .*1"),
+    "above range": ({"objective.mask_rate": 1}, r"objective\.mask_rate = 1 "),
+    "negative": ({"optimizer.learning_rate": -1}, r"optimizer\.learning_rate = -1 "),
+    "not finite": ({"optimizer.learning_rate": "nan"}, r"optimizer\.learning_rate = nan "),
+    "not a number": ({"model.width": "wide"}, r"model\.width = wide "),
+    "not whole": ({"model.width": "32.5"}, r"model\.width = 32\.5 "),
+    "too large": ({"run.steps": "1" + "0" * 30}, r"run\.steps = 10+ "),
+    "no choice": ({"model.position": "cosine"}, r"model\.position = cosine .*tupe-r"),
+    "missing": ({"data.corpus": None}, r"data\.corpus is missing"),
+    "heads": ({"model.heads": 5}, r"model\.width = 32 is not a multiple of model\.heads = 5"),
+    "shares": ({"objective.leave_unmasked": 0.6, "objective.replace_random": 0.6}, r"objective\.leave_unmasked .* exceed 1"),
+    "buckets": ({"model.relative_buckets": 31}, r"model\.relative_buckets = 31 "),
+    "without a meaning": ({"model.position": "absolute", "model.untie_cls": "false"}, r"model\.untie_cls has a meaning only with"),
+    "micro-batch": ({"data.micro_batch": 5}, r"data\.global_batch = 24 .*data\.micro_batch = 5"),
+    "processes": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of processes"),
+    "no folder": ({"run.folder": "file/run"}, r"run\.folder: cannot make file/run"),
+    "no checkpoint": ({"run.resume": "always"}, r"run\.resume = always, but .* no checkpoint"),
+}
+
+
+class BadInput(support.TestCase):
+    def expect_refusal(self, run, arguments, words, ranks=ALONE_AND_TWO):
+        for count in ranks:
+            before = files_of(run.path)
+            result = support.expect_code(2, support.tenfold(*arguments, ranks=count, folder=run.path))
+            lines = support.our_lines(result.stderr) if count else result.stderr.splitlines()
+            self.assertEqual(len(lines), 1, result.stderr)
+            self.assertRegex(lines[0], rf"^tenfold: error: .*{words}")
+            self.assertEqual(files_of(run.path), before, f"{words}: something was left or touched")
+
+    def test_keys(self):
+        run = self.folder()
+        (run.path / "file").write_text("a file\n")
+        for name, (keys, words) in KEYS.items():
+            with self.subTest(name):
+                # One rank reads the sources and all parse the same text: what depends on files or processes is tried on two.
+                both = keys.keys() & {"model.layer", "model.heads", "data.micro_batch", "parallel.data", "run.folder", "run.resume"}
+                self.expect_refusal(run, support.pretrain_arguments(keys), words, ALONE_AND_TWO if both else ALONE)
+
+    def test_batch_that_ranks_cannot_share(self):
+        run = self.folder()
+        self.expect_refusal(run, support.pretrain_arguments({"data.global_batch": 25}),
+                            r"data\.global_batch = 25 cannot be shared by parallel\.data = 2", ranks=(2,))
+
+    def test_key_given_twice_in_one_source(self):
+        run = self.folder()
+        run.path.joinpath("twice.ini").write_text("[model]\nlayers = 2\nwidth = 32\nlayers = 3\n")
+        self.expect_refusal(run, ["pretrain", "twice.ini"], r"twice\.ini: model\.layers is given twice")
+        self.expect_refusal(run, support.pretrain_arguments({}) + ["--model.width=64"], r"command line: model\.width is given twice")
+
+    def test_configuration_files(self):
+        run = self.folder()
+        for name, data in {"binary": bytes(range(256)), "prose": b"these are words\n", "unknown": b"[model]\nlayer = 3\n"}.items():
+            (run.path / name).write_bytes(data)
+        for name in ("nowhere.ini", "binary", "prose", "unknown", "."):
+            with self.subTest(name):
+                self.expect_refusal(run, ["pretrain", name], rf"{name}.*: ")
+
+    def test_command_lines(self):
+        run = self.folder()
+        for arguments, words in {("pretrian",): "did you mean pretrain", ("pretrain", "--model.layers"): r"--model\.layers",
+                                 ("pretrain", "-x"): "-x", ("inspect",): "inspect takes one file"}.items():
+            with self.subTest(arguments):
+                self.expect_refusal(run, arguments, words)
+
+    def test_files_that_are_no_corpus(self):
+        run = self.folder()
+        good = pathlib.Path(support.corpus()).read_bytes()
+        for name, data in {"empty": b"", "text": b"some words\n" * 99, "binary": bytes(range(256)) * 99,
+                           "truncated": good[:len(good) // 2], "short": good[:700]}.items():
+            (run.path / name).write_bytes(data)
+        with h5py.File(run.path / "foreign", "w") as file:
+            file["numbers"] = range(9)
+        with h5py.File(shutil.copy(support.corpus(), run.path / "newer"), "r+") as file:
+            file.attrs.modify("schema", file.attrs["schema"] + 1)
+        for name in ("nowhere", "empty", "text", "binary", "truncated", "short", "foreign", "newer", "."):
+            with self.subTest(name):
+                self.expect_refusal(run, support.pretrain_arguments({"data.corpus": name}), rf"{name}.*")
+                self.expect_refusal(run, ["inspect", name], rf"{name}.*", ranks=ALONE)
+
+    def test_resuming_another_run(self):
+        run = self.folder()
+        run.pretrain(keys={"run.steps": 4, "checkpoint.every": 2})
+        other = run.path / "other.h5"
+        (run.path / "text.txt").write_text(support.english_looking_text(2, 60))
+        support.prepare(run.path / "text.txt", other, vocabulary_size=300)
+        for keys, words in (
+                ({"model.width": 64, "model.heads": 4}, r"model\.width \(32 .*64 .*model\.heads \(2 .*4 "),
+                ({"optimizer.beta1": 0.8}, r"optimizer\.beta1 "), ({"run.seed": 9}, r"run\.seed "),
+                ({"data.global_batch": 12}, r"data\.global_batch "), ({"precision.compute": "bf16"}, r"precision\.compute "),
+                ({"data.corpus": other}, r"another corpus: .*other\.h5"), ({"run.steps": 3}, r"run\.steps = 3 ")):
+            with self.subTest(words):
+                self.expect_refusal(run, support.pretrain_arguments({"run.steps": 4, **keys}), words)
+        run.pretrain(2, {"run.steps": 6, "checkpoint.keep": 5, "validation.every": 3, "data.micro_batch": 3})  # may differ
+
+
+def files_of(folder):
+    """Every file and folder with its content, but for the lock, which a refused job may have touched."""
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""When something goes wrong on one rank of a training run, all ranks end soon and say what happened where.
+
+    failure_test.py TENFOLD
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+
+import h5py
+
+import support
+
+RANKS = 3
+ENDLESS = {"run.steps": 1000000}
+SECONDS = 10
+STALL_TIMEOUT = 5
+PLACE = r"step \d+ in tenfold::\w+::\w+"
+HOST = r"\(host \S+\)"
+
+
+class Failure(support.TestCase):
+    def expect_end(self, job, ranks, seconds):
+        """The finished process; all its ranks are gone within so many seconds."""
+        start = time.monotonic()
+        result = job.end(seconds)
+        while any(os.path.exists(f"/proc/{pid}") for pid in ranks):
+            self.assertLess(time.monotonic() - start, seconds, "a rank is still there")
+            time.sleep(0.05)
+        self.assertNotIn(result.returncode, (0, 75), result.stderr)
+        return result
+
+    def send_to_one_rank(self, number, seconds, keys):
+        run = self.folder()
+        with run.start(RANKS, {**ENDLESS, **keys}) as job:
+            job.wait_for_step(5)
+            ranks = job.ranks()
+            self.assertEqual(len(ranks), RANKS)
+            victim = random.choice(ranks)
+            os.kill(victim, number)
+            return victim, self.expect_end(job, ranks, seconds).stderr
+
+    def test_a_killed_rank_ends_all_and_is_named(self):
+        victim, said = self.send_to_one_rank(signal.SIGKILL, SECONDS, {})
+        self.assertRegex(said, rf"tenfold: rank \d \(host \S+, pid {victim}\) died at {PLACE}")
+
+    def test_a_stopped_rank_ends_all_and_is_named(self):
+        victim, said = self.send_to_one_rank(signal.SIGSTOP, STALL_TIMEOUT + SECONDS,
+                                             {"parallel.stall_timeout": STALL_TIMEOUT})
+        self.assertRegex(said, rf"tenfold: rank \d \(host \S+, pid {victim}\) stalled for \d+ s at {PLACE}")
+
+    def test_a_damaged_corpus_ends_all_and_is_named(self):
+        run = self.folder()
+        damaged = shutil.copy(support.corpus(), run.path / "damaged.h5")
+        with h5py.File(damaged) as corpus:
+            tokens = corpus["train/tokens"]
+            last = tokens.id.get_chunk_info(tokens.id.get_num_chunks() - 1)
+        with open(damaged, "r+b") as file:
+            file.seek(last.byte_offset + 100)
+            byte = file.read(1)[0]
+            file.seek(last.byte_offset + 100)
+            file.write(bytes([byte ^ 16]))
+        with run.start(RANKS, {**ENDLESS, "data.corpus": damaged, "data.global_batch": RANKS}) as job:
+            job.wait_for(r"^new run at step 0")
+            ranks = job.ranks()
+            job.wait_for("^tenfold: error", job.errors)
+            result = self.expect_end(job, ranks, SECONDS)
+        self.assertRegex(result.stderr, rf"tenfold: error on rank \d of {RANKS} {HOST}: \S*damaged\.h5.*step \d+")
+
+    def test_steps_that_are_not_finite_are_counted_and_then_end_the_run(self):
+        run = self.folder()
+        result = run.pretrain(RANKS, {**ENDLESS, "optimizer.learning_rate": 1e30}, code=1)
+        (line,) = support.our_lines(result.stderr)
+        self.assertRegex(line, r"not finite in 10 steps in a row.*optimizer\.learning_rate")
+        trace = run.trace()
+        self.assertEqual(trace["skipped"][-11:].tolist(), [0] + [1] * 10)
+        self.assertIn("SKIPPED", result.stdout)
+
+
+if __name__ == "__main__":
+    support.main()

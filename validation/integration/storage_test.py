@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""What a run keeps in its folder survives damage, a full disk, and other jobs.
+
+    storage_test.py TENFOLD
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import support
+
+KEYS = {"run.steps": 30, "checkpoint.every": 10, "checkpoint.keep": 3}
+RANKS = 2
+
+
+def can_mount():
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True).returncode != 0:
+            return False
+        subprocess.run(["umount", folder], check=True)
+    return True
+
+
+needs_mount = unittest.skipUnless(can_mount(), "needs the right to mount a file system")
+
+
+@contextlib.contextmanager
+def small_disk(mebibytes):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", folder], check=True)
+        try:
+            yield support.RunFolder(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size * 2 // 3)
+
+
+def flip_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def flip_bit_of_seal(path):
+    data = bytearray(path.read_bytes())
+    data[30] ^= 1
+    path.write_bytes(data)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+class Storage(support.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.enterClassContext(support.temporary_run())
+        cls.whole.pretrain(RANKS, KEYS)
+
+    def expect_same_end(self, run):
+        self.assert_same_bits(support.state(run.checkpoints()[-1]), support.state(self.whole.checkpoints()[-1]))
+        self.assertEqual(run.trace()["loss"].tobytes(), self.whole.trace()["loss"].tobytes())
+
+    def test_the_newest_checkpoints_are_kept(self):
+        names = lambda run: [file.name for file in run.checkpoints()]
+        self.assertEqual(names(self.whole), ["step-00000010.h5", "step-00000020.h5", "step-00000030.h5"])
+        run = self.folder()
+        run.pretrain(RANKS, {**KEYS, "checkpoint.keep": 1})
+        self.assertEqual(names(run), ["step-00000030.h5"])
+
+    def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(self):
+        for damage in (truncate, flip_bit, flip_bit_of_seal, empty):
+            run = self.whole.copy(self.folder())
+            damage(run.checkpoints()[-1])
+            damaged = run.checkpoints()[-1].read_bytes()
+            result = run.pretrain(RANKS, KEYS)
+            self.assertRegex(result.stdout, r"skipped damaged checkpoint .*step-00000030\.h5: \w", damage)
+            self.assertIn("resumed at step 20", result.stdout, damage)
+            self.expect_same_end(run)
+            (aside,) = run.run.glob("checkpoints/*.damaged")
+            self.assertEqual(aside.read_bytes(), damaged, "what was damaged is never deleted")
+
+    def test_a_run_never_silently_starts_over(self):
+        run = self.whole.copy(self.folder())
+        for file in run.checkpoints():
+            flip_bit(file)
+        before = {file: file.read_bytes() for file in run.checkpoints()}
+        for resume in ("auto", "always"):
+            result = run.pretrain(RANKS, {**KEYS, "run.resume": resume}, code=1)
+            for file in before:
+                self.assertIn(file.name, result.stderr)
+            self.assertEqual({file: file.read_bytes() for file in run.checkpoints()}, before)
+        result = run.pretrain(RANKS, {**KEYS, "run.resume": "never"}, code=2)
+        self.assertIn("already holds a run", result.stderr)
+
+    def test_a_used_folder_is_no_place_for_a_new_run(self):
+        run = self.whole.copy(self.folder())
+        before = run.checkpoints()[-1].read_bytes(), (run.run / "trace.h5").read_bytes()
+        result = run.pretrain(RANKS, {**KEYS, "run.resume": "never"}, code=2)
+        self.assertEqual(len(support.our_lines(result.stderr)), 1, result.stderr)
+        self.assertIn("run.resume=auto", result.stderr)
+        self.assertEqual((run.checkpoints()[-1].read_bytes(), (run.run / "trace.h5").read_bytes()), before)
+
+    def test_a_second_job_in_the_folder_is_refused(self):
+        run = self.folder()
+        with run.start(RANKS, {"run.steps": 1000000}) as job:
+            job.wait_for_step(1)
+            result = run.pretrain(RANKS, {"run.steps": 1000000}, code=2)
+            (line,) = support.our_lines(result.stderr)
+            self.assertRegex(line, r"in use by another job \(host \S+, pid \d+, job none\)")
+            self.assertIn(int(line.split("pid ")[1].split(",")[0]), job.ranks(), "names the holder")
+            self.assertIsNone(job.process.poll(), "the first job goes on")
+        result = run.pretrain(RANKS, {"run.steps": 1000000, "run.resume": "never"}, code=2)
+        self.assertIn("already holds a run", result.stderr, "the lock died with its holder")
+
+    @needs_mount
+    def test_a_full_disk_is_a_clean_error(self):
+        with small_disk(8) as run:
+            run.pretrain(RANKS, {**KEYS, "run.steps": 30})
+            for file in run.checkpoints()[1:]:
+                file.unlink()
+            before = run.checkpoints()[0].read_bytes()
+            ballast = run.path / "ballast"
+            for left in (1 << 20, 0):  # too little for a checkpoint; nothing at all
+                ballast.write_bytes(bytes(shutil.disk_usage(run.path).free - left))
+                result = run.pretrain(RANKS, KEYS, code=1)
+                self.assertEqual(len(support.our_lines(result.stderr)), 1, result.stderr)
+                self.assertRegex(result.stderr, "(?i)space|bytes are free")
+                self.assertEqual([file.read_bytes() for file in run.checkpoints()], [before], "the old set is intact")
+                ballast.unlink()
+                self.assertEqual(list(run.run.glob("**/*.part")), [])
+            run.pretrain(RANKS, KEYS)
+            self.expect_same_end(run)
+
+    @needs_mount
+    def test_a_read_only_folder_is_refused(self):
+        with small_disk(4) as run:
+            subprocess.run(["mount", "-o", "remount,ro", str(run.path)], check=True)
+            for ranks in (None, 2):
+                result = run.pretrain(ranks, KEYS, code=2)
+                (line,) = support.our_lines(result.stderr)
+                self.assertRegex(line, r"run\.folder.*Read-only file system")
+                self.assertEqual(list(pathlib.Path(run.path).iterdir()), [])
+
+
+if __name__ == "__main__":
+    support.main()

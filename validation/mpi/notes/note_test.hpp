@@ -1,0 +1,96 @@
+#pragma once
+// What the tests of the note dictionary stand on: contributions that are the same on every rank, whole tables, and
+// steps as a trainer makes them.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "kernels/runtime.hpp"
+#include "notes/note_dictionary.hpp"
+#include "world.hpp"
+
+namespace tenfold::testing {
+
+/// Calls of operator new so far.
+int allocations();
+
+/// Owns the kernel libraries for all tests of the executable.
+class KernelEnvironment : public ::testing::Environment {
+ public:
+  void SetUp() override { runtime_ = std::make_unique<kernels::Runtime>(1); }
+  void TearDown() override { runtime_.reset(); }
+
+ private:
+  std::unique_ptr<kernels::Runtime> runtime_;
+};
+inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
+
+struct Contribution {
+  NoteSource source;
+  std::vector<float> vector;
+};
+using Contributions = std::vector<Contribution>;
+
+/// Those of one step in global sample order: samples with up to three occurrences each, few enough keys that many are
+/// seen more than once.
+inline Contributions draw(std::int64_t step, std::int64_t keys, int width) {
+  std::mt19937 generator(static_cast<unsigned>(step));
+  std::normal_distribution<float> normal;
+  Contributions all;
+  for (std::int64_t sample = 100 * step; sample < 100 * step + 16; ++sample) {
+    for (auto occurrences = generator() % 4; occurrences > 0; --occurrences) {
+      const auto key = static_cast<std::int32_t>(generator() % static_cast<unsigned>(keys));
+      all.push_back({{sample, key, static_cast<std::int32_t>(10 * occurrences)}, {}});
+      for (int i = 0; i < width; ++i) all.back().vector.push_back(normal(generator));
+    }
+  }
+  return all;
+}
+
+inline void contribute(NoteDictionary& notes, std::int64_t step, const Contributions& mine) {
+  std::vector<NoteSource> sources;
+  std::vector<float> vectors;
+  for (const Contribution& contribution : mine) {
+    sources.push_back(contribution.source);
+    vectors.insert(vectors.end(), contribution.vector.begin(), contribution.vector.end());
+  }
+  notes.contribute(step, sources, vectors);
+}
+
+/// A step that looks nothing up.
+inline void update(NoteDictionary& notes, std::int64_t step, const Contributions& mine) {
+  Queue queue;
+  notes.request({});
+  contribute(notes, step, mine);
+  notes.wait(queue);
+}
+
+/// The logical table, whole on every rank.
+struct Table {
+  std::vector<float> rows;
+  std::vector<std::int64_t> updates;
+  std::vector<std::int64_t> last_steps;
+  bool operator==(const Table&) const = default;
+};
+
+inline Table whole(NoteDictionary& notes, Communicator& group) {
+  const NoteSnapshot part = notes.snapshot();
+  return {group.all_gather_v(part.rows).values, group.all_gather_v(part.updates).values,
+          group.all_gather_v(part.last_steps).values};
+}
+
+/// A dictionary and its memory.
+struct Notes {
+  Notes(Communicator& group, std::int64_t keys, int width, float rate, std::int64_t capacity = 64)
+      : dictionary(group, keys, width, rate, capacity, 7, arena) {
+    dictionary.initialise();
+  }
+  Arena arena{DeviceKind::host};
+  NoteDictionary dictionary;
+};
+
+}  // namespace tenfold::testing

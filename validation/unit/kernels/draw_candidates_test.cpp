@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <numeric>
+
+#include "chi_square.hpp"
+#include "kernels/gumbel.hpp"
+#include "op_test.hpp"
+
+namespace tenfold::test {
+namespace {
+
+class DrawCandidatesTest : public OpTest {
+ protected:
+  /// One call; samples are numbered from `first_sample`.
+  struct Call {
+    Tensor hidden, table, bias;
+    Values truth, lengths, excluded;
+    double temperature = 1;
+    std::int64_t count = 1, slots = 1;
+    bool replace = false;
+    double step = 3, first_sample = 0;
+  };
+  Values draw(const Call& call) {
+    const auto rows = call.hidden[0], batch = static_cast<std::int64_t>(call.lengths.size());
+    Values samples(call.lengths.size());
+    std::iota(samples.begin(), samples.end(), call.first_sample);
+    const kernels::CandidateDraws draws{{stream_key(1, "candidates"), make(DType::i64, {1}, {call.step}),
+                                         make(DType::i64, {batch}, samples), rows / batch},
+                                        call.replace};
+    const Tensor negatives = make(DType::i32, {rows, call.slots}, Values(call.truth.size() * slots_of(call), 99));
+    const std::int64_t bytes = kernels::candidate_workspace_bytes(call.table[0], call.table[1], call.table.dtype());
+    const Tensor workspace = make(DType::u8, {bytes}, Values(static_cast<std::size_t>(bytes), 255));
+    kernels::draw_candidates(queue_, call.hidden, call.table, call.bias, make(DType::i32, {rows}, call.truth),
+                             make(DType::i32, {batch}, call.lengths),
+                             make(DType::i32, {static_cast<std::int64_t>(call.excluded.size())}, call.excluded), draws,
+                             make(DType::f32, {1}, {call.temperature}),
+                             make(DType::i32, {1}, {static_cast<double>(call.count)}), negatives, workspace);
+    return read(negatives);
+  }
+  static std::size_t slots_of(const Call& call) { return static_cast<std::size_t>(call.slots); }
+
+  /// A call whose rows are all alike, of sequences of 128.
+  Call alike(std::int64_t vocabulary, std::int64_t width, std::int64_t batch, double deviation) {
+    const Tensor one = random({1, width}, deviation);
+    Values hidden;
+    for (std::int64_t n = 0; n < batch * 128; ++n)
+      for (double value : read(one)) hidden.push_back(value);
+    return {make({batch * 128, width}, hidden),           random({vocabulary, width}, 1),
+            random(DType::f32, {vocabulary}, 1),          Values(static_cast<std::size_t>(batch * 128), 1),
+            Values(static_cast<std::size_t>(batch), 128), {}};
+  }
+  /// Weights of the tokens for the first row.
+  std::vector<double> weights(const Call& call) {
+    const Values hidden = read(call.hidden), table = read(call.table), bias = read(call.bias);
+    const auto width = static_cast<std::size_t>(call.table[1]);
+    std::vector<double> weight;
+    for (std::size_t v = 0; v < bias.size(); ++v) {
+      double logit = bias[v];
+      for (std::size_t c = 0; c < width; ++c) logit += hidden[c] * table[v * width + c];
+      weight.push_back(std::exp(logit / call.temperature));
+    }
+    for (double id : call.excluded) weight[static_cast<std::size_t>(id)] = 0;
+    if (!call.replace) weight[static_cast<std::size_t>(call.truth[0])] = 0;
+    return weight;
+  }
+  /// What the first `depth` slots hold, over `steps` steps.
+  Counts count(Call call, int depth, int steps) {
+    Counts counts;
+    for (int step = 0; step < steps; ++step) {
+      call.step = step;
+      const Values negatives = draw(call);
+      for (std::size_t n = 0; n < negatives.size(); n += slots_of(call)) {
+        const auto begin = negatives.begin() + static_cast<std::ptrdiff_t>(n);
+        ++counts[std::vector<int>(begin, begin + depth)];
+      }
+    }
+    return counts;
+  }
+};
+TENFOLD_F32_AND_BF16(DrawCandidatesTest);
+
+TEST_P(DrawCandidatesTest, TriplesFollowTheLawOfSuccessiveDraws) {
+  for (double temperature : {1.0, 0.5, 3.0}) {
+    Call call = alike(7, 5, 64, 1);
+    call.temperature = temperature;
+    call.excluded = {0, 6};
+    call.count = call.slots = 3;
+    expect_law(count(call, 3, 4), law_of_draws(weights(call), 3, false));
+  }
+}
+
+TEST_P(DrawCandidatesTest, WithReplacementPairsAreIndependentAndTheTruthMayBeDrawn) {
+  Call call = alike(6, 5, 64, 1);
+  call.excluded = {4};
+  call.count = call.slots = 2;
+  call.replace = true;
+  expect_law(count(call, 2, 4), law_of_draws(weights(call), 2, true));
+}
+
+// Several tiles and blocks, the last ones in part filled; tokens in groups, since single ones are too rare to count.
+TEST_P(DrawCandidatesTest, FirstAndSecondDrawFollowTheLawOverALargeVocabulary) {
+  const std::int64_t vocabulary = 4500;
+  Call call = alike(vocabulary, 16, 64, 0.5);
+  call.excluded = {0, 2048, 4499};
+  call.count = call.slots = 2;
+  std::vector<double> weight = weights(call);
+  const double total = std::accumulate(weight.begin(), weight.end(), 0.0);
+  constexpr int groups = 75;
+  Law first, second;
+  std::vector<double> after(weight.size());  // the chance that each token is drawn second
+  double ratios = 0;
+  for (double w : weight) ratios += w / total / (total - w);
+  for (std::size_t v = 0; v < weight.size(); ++v) {
+    const int group = static_cast<int>(v) * groups / static_cast<int>(vocabulary);
+    first[{group}] += weight[v] / total;
+    second[{group}] += weight[v] * (ratios - weight[v] / total / (total - weight[v]));
+  }
+  Counts at_first, at_second;
+  for (const auto& [pair, times] : count(call, 2, 4)) {
+    at_first[{pair[0] * groups / static_cast<int>(vocabulary)}] += times;
+    at_second[{pair[1] * groups / static_cast<int>(vocabulary)}] += times;
+  }
+  expect_law(at_first, first);
+  expect_law(at_second, second);
+}
+
+TEST_P(DrawCandidatesTest, WhatIsLeftBesideATruthOfNearlyAllMassIsDrawnByItsOwnLaw) {
+  Call call = alike(9, 1, 32, 0);  // logits are the bias alone
+  call.bias = make(DType::f32, {9}, {0, 500, 1, 0.5, -1, 0, 2, -0.5, 1});
+  call.count = call.slots = 2;
+  expect_law(count(call, 2, 8), law_of_draws(weights(call), 2, false));
+}
+
+// Steps of e^-200: each draw must be the greatest of those left, in every block, though its weight is nothing beside
+// what was drawn before.
+TEST_P(DrawCandidatesTest, ALadderOfHopelessLogitsIsClimbedDown) {
+  const std::int64_t vocabulary = 3000;
+  Values bias(static_cast<std::size_t>(vocabulary));
+  for (std::size_t v = 0; v < bias.size(); ++v) bias[v] = -2.0 * static_cast<double>(v * 1009 % 3000);
+  for (double temperature : {0.01, 1e-3}) {
+    Call call = alike(vocabulary, 3, 1, 0);
+    call.bias = make(DType::f32, {vocabulary}, bias);
+    call.truth.assign(128, 0);
+    call.temperature = temperature;
+    call.count = call.slots = 9;
+    Values expected;
+    for (int rung = 1; rung <= 9; ++rung)
+      for (std::size_t v = 0; v < bias.size(); ++v)
+        if (bias[v] == -2.0 * rung) expected.push_back(static_cast<double>(v));
+    const Values negatives = draw(call);
+    for (std::size_t n = 0; n < 128; ++n)
+      EXPECT_EQ(Values(negatives.begin() + static_cast<std::ptrdiff_t>(9 * n),
+                       negatives.begin() + static_cast<std::ptrdiff_t>(9 * n + 9)),
+                expected);
+  }
+}
+
+TEST_P(DrawCandidatesTest, CandidatesAreDistinctAndNeitherTruthNorExcluded) {
+  for (std::int64_t vocabulary : {14, 300, 5000}) {
+    const std::int64_t batch = 5, length = 37;
+    Call call{random({batch * length, 24}, 1), random({vocabulary, 24}), random(DType::f32, {vocabulary}), {}, {}, {}};
+    for (std::int64_t n = 0; n < batch * length; ++n) call.truth.push_back(static_cast<double>(n * 7 % vocabulary));
+    call.lengths = {37, 0, 1, 20, 36};
+    call.excluded = {0, 2, 4, 5};
+    call.count = 9;
+    call.slots = 11;
+    const Values negatives = draw(call);
+    for (std::size_t n = 0; n < call.truth.size(); ++n) {
+      const auto begin = negatives.begin() + static_cast<std::ptrdiff_t>(11 * n);
+      Values drawn(begin, begin + 9);
+      EXPECT_EQ(Values(begin + 9, begin + 11), (Values{-1, -1})) << "beyond the count";
+      if (static_cast<double>(n % 37) >= call.lengths[n / 37]) {
+        EXPECT_EQ(drawn, Values(9, -1)) << "padding";
+        continue;
+      }
+      EXPECT_EQ(std::count(drawn.begin(), drawn.end(), call.truth[n]), 0);
+      for (double id : call.excluded) EXPECT_EQ(std::count(drawn.begin(), drawn.end(), id), 0);
+      std::sort(drawn.begin(), drawn.end());
+      EXPECT_EQ(std::adjacent_find(drawn.begin(), drawn.end()), drawn.end());
+      EXPECT_GE(drawn.front(), 0);
+      EXPECT_LT(drawn.back(), static_cast<double>(vocabulary));
+    }
+  }
+}
+
+// Bit for bit: what else is in the batch, how long it is and where a row lies in it do not matter.
+TEST_P(DrawCandidatesTest, ARowDrawsTheSameAloneAndAmongOthers) {
+  const std::int64_t batch = 9, length = 41, vocabulary = 3001, width = 48;
+  Call call{
+      random({batch * length, width}, 0.3), random({vocabulary, width}), random(DType::f32, {vocabulary}), {}, {}, {}};
+  call.truth.assign(static_cast<std::size_t>(batch * length), 3);
+  call.lengths.assign(static_cast<std::size_t>(batch), length);
+  call.count = call.slots = 9;
+  call.first_sample = 100;
+  const Values whole = draw(call);
+  call.lengths = {41, 2, 41, 0, 41, 40, 41, 41, 3};
+  const Values part = draw(call);
+  for (std::size_t n = 0; n < call.truth.size(); ++n)
+    for (std::size_t slot = 0; slot < 9; ++slot)
+      EXPECT_EQ(part[9 * n + slot], static_cast<double>(n % 41) < call.lengths[n / 41] ? whole[9 * n + slot] : -1);
+  for (std::int64_t b : {0, 4, 8}) {
+    Call alone = call;
+    alone.hidden = call.hidden.rows(b * length, length);
+    alone.truth.assign(static_cast<std::size_t>(length), 3);
+    alone.lengths = {static_cast<double>(length)};
+    alone.first_sample = 100 + static_cast<double>(b);
+    const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(9 * b * length);
+    EXPECT_EQ(draw(alone), Values(begin, begin + static_cast<std::ptrdiff_t>(9 * length))) << "sequence " << b;
+  }
+}
+
+TEST_P(DrawCandidatesTest, MoreDrawsBeginWithTheSame) {
+  Call call = alike(400, 8, 1, 1);
+  call.slots = 9;
+  call.count = 9;
+  const Values nine = draw(call);
+  call.count = 4;
+  const Values four = draw(call);
+  for (std::size_t i = 0; i < nine.size(); ++i) EXPECT_EQ(four[i], i % 9 < 4 ? nine[i] : -1);
+}
+
+TEST_P(DrawCandidatesTest, RowsThatAreNotFiniteEndWithoutCandidates) {
+  Call call = alike(300, 2, 1, 1);
+  Values hidden = read(call.hidden);
+  hidden[2] = NAN;
+  hidden[4] = INFINITY;
+  call.hidden = make({128, 2}, hidden);
+  call.count = call.slots = 3;
+  const Values negatives = draw(call);
+  EXPECT_EQ(Values(negatives.begin() + 3, negatives.begin() + 6), (Values{-1, -1, -1}));
+  EXPECT_GE(negatives[0], 0);
+  EXPECT_GE(negatives[9], 0) << "the row after them";
+}
+
+TEST_P(DrawCandidatesTest, AllButOneCanBeDrawnAndNoMore) {
+  Call call = alike(6, 4, 1, 1);
+  call.excluded = {5};
+  call.slots = 6;
+  call.count = 4;
+  Values drawn = draw(call);
+  drawn.resize(4);
+  std::sort(drawn.begin(), drawn.end());
+  EXPECT_EQ(drawn, (Values{0, 2, 3, 4}));
+  call.count = 5;
+  EXPECT_THROW(draw(call), Error) << "five of four";
+}
+
+TEST_P(DrawCandidatesTest, RefusesWhatDoesNotFit) {
+  Call call = alike(6, 4, 1, 1);
+  call.temperature = 0;
+  EXPECT_THROW(draw(call), Error);
+  call.temperature = 1;
+  call.count = 2;
+  EXPECT_THROW(draw(call), Error) << "one slot";
+  call.count = 1;
+  call.excluded = {6};
+  EXPECT_THROW(draw(call), Error) << "token 6 of 6";
+}
+
+}  // namespace
+}  // namespace tenfold::test
