@@ -28,8 +28,7 @@ enum class ExitCode : int { done = 0, failure = 1, bad_input = 2, stopped = 75 }
 /// Something failed while running: exit code 1.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& what, ExitCode code = ExitCode::failure,
-                 SourcePlace place = SourcePlace::current())
+  explicit Error(const std::string& what, ExitCode code = ExitCode::failure, SourcePlace place = SourcePlace::current())
       : std::runtime_error(what), code_(code), place_(place) {}
   ExitCode code() const noexcept { return code_; }
   const SourcePlace& place() const noexcept { return place_; }
@@ -57,8 +56,8 @@ std::string text(const Parts&... parts) {
 }  // namespace tenfold
 
 /// Always checked. TENFOLD_VERIFY(rows == 4, "rows = ", rows) throws tenfold::Error.
-#define TENFOLD_VERIFY(condition, ...)                                                     \
-  do {                                                                                     \
+#define TENFOLD_VERIFY(condition, ...)                                                       \
+  do {                                                                                       \
     if (!(condition)) throw ::tenfold::Error(::tenfold::text(#condition ": ", __VA_ARGS__)); \
   } while (false)
 

@@ -1,6 +1,6 @@
 #pragma once
-// Work is issued on a queue: a stream on a GPU, immediate on the host. Every kernel announces itself with a label, which
-// is what profilers, the watchdog ("who stood where") and the polling of outstanding communication hang on.
+// Work is issued on a queue: a stream on a GPU, immediate on the host. Every kernel announces itself with a label,
+// which is what profilers, the watchdog ("who stood where") and the polling of outstanding communication hang on.
 
 #include <functional>
 

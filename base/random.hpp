@@ -24,20 +24,23 @@ constexpr std::uint64_t stream_key(std::uint64_t seed, std::string_view name) {
 inline std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint32_t position, std::uint32_t step,
                                            std::uint64_t sample) {
   r123::Philox4x32 generator;
-  const r123::Philox4x32::ctr_type counter{{position, step, static_cast<std::uint32_t>(sample),
-                                            static_cast<std::uint32_t>(sample >> 32U)}};
+  const r123::Philox4x32::ctr_type counter{
+      {position, step, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32U)}};
   const r123::Philox4x32::key_type words{{static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32U)}};
   const auto block = generator(counter, words);
   return {block[0], block[1], block[2], block[3]};
 }
 
 /// Uniform in [0, 1) with 24 bits.
-constexpr float uniform(std::uint32_t bits) { return static_cast<float>(bits >> 8U) * 0x1p-24F; }
+constexpr float uniform(std::uint32_t bits) {
+  return static_cast<float>(bits >> 8U) * 0x1p-24F;
+}
 
 /// A sequential reader of one stream at one (step, sample): draws words one after another.
 class RandomSequence {
  public:
-  RandomSequence(std::uint64_t key, std::uint32_t step, std::uint64_t sample) : key_(key), sample_(sample), step_(step) {}
+  RandomSequence(std::uint64_t key, std::uint32_t step, std::uint64_t sample)
+      : key_(key), sample_(sample), step_(step) {}
 
   std::uint32_t bits() {
     if (used_ == 4) {

@@ -4,12 +4,18 @@ namespace tenfold {
 
 const char* name_of(DType type) {
   switch (type) {
-    case DType::f32: return "f32";
-    case DType::bf16: return "bf16";
-    case DType::f64: return "f64";
-    case DType::i32: return "i32";
-    case DType::i64: return "i64";
-    case DType::u8: return "u8";
+    case DType::f32:
+      return "f32";
+    case DType::bf16:
+      return "bf16";
+    case DType::f64:
+      return "f64";
+    case DType::i32:
+      return "i32";
+    case DType::i64:
+      return "i64";
+    case DType::u8:
+      return "u8";
   }
   return "unknown";
 }
@@ -26,10 +32,18 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t count) const {
   const std::int64_t row = shape_[0] == 0 ? 0 : elements() / shape_[0];
   Shape shape;
   switch (shape_.rank()) {
-    case 1: shape = {count}; break;
-    case 2: shape = {count, shape_[1]}; break;
-    case 3: shape = {count, shape_[1], shape_[2]}; break;
-    default: shape = {count, shape_[1], shape_[2], shape_[3]}; break;
+    case 1:
+      shape = {count};
+      break;
+    case 2:
+      shape = {count, shape_[1]};
+      break;
+    case 3:
+      shape = {count, shape_[1], shape_[2]};
+      break;
+    default:
+      shape = {count, shape_[1], shape_[2], shape_[3]};
+      break;
   }
   auto* first = static_cast<std::byte*>(data_);
   if (first != nullptr) first += static_cast<std::size_t>(begin * row) * size_of(type_);

@@ -19,11 +19,15 @@ enum class DType : std::uint8_t { f32, bf16, f64, i32, i64, u8 };
 constexpr std::size_t size_of(DType type) {
   switch (type) {
     case DType::f32:
-    case DType::i32: return 4;
+    case DType::i32:
+      return 4;
     case DType::f64:
-    case DType::i64: return 8;
-    case DType::bf16: return 2;
-    case DType::u8: return 1;
+    case DType::i64:
+      return 8;
+    case DType::bf16:
+      return 2;
+    case DType::u8:
+      return 1;
   }
   return 0;
 }
@@ -37,12 +41,30 @@ struct BFloat16 {
 
 template <class T>
 constexpr DType dtype_of();
-template <> constexpr DType dtype_of<float>() { return DType::f32; }
-template <> constexpr DType dtype_of<BFloat16>() { return DType::bf16; }
-template <> constexpr DType dtype_of<double>() { return DType::f64; }
-template <> constexpr DType dtype_of<std::int32_t>() { return DType::i32; }
-template <> constexpr DType dtype_of<std::int64_t>() { return DType::i64; }
-template <> constexpr DType dtype_of<std::uint8_t>() { return DType::u8; }
+template <>
+constexpr DType dtype_of<float>() {
+  return DType::f32;
+}
+template <>
+constexpr DType dtype_of<BFloat16>() {
+  return DType::bf16;
+}
+template <>
+constexpr DType dtype_of<double>() {
+  return DType::f64;
+}
+template <>
+constexpr DType dtype_of<std::int32_t>() {
+  return DType::i32;
+}
+template <>
+constexpr DType dtype_of<std::int64_t>() {
+  return DType::i64;
+}
+template <>
+constexpr DType dtype_of<std::uint8_t>() {
+  return DType::u8;
+}
 
 /// Up to four dimensions, outermost first.
 class Shape {
@@ -109,8 +131,8 @@ class Tensor {
 /// A view of host memory that the caller owns.
 template <class T>
 Tensor host_view(std::span<T> values, Shape shape) {
-  TENFOLD_VERIFY(shape.elements() == static_cast<std::int64_t>(values.size()), shape.describe(), " over ", values.size(),
-                 " elements");
+  TENFOLD_VERIFY(shape.elements() == static_cast<std::int64_t>(values.size()), shape.describe(), " over ",
+                 values.size(), " elements");
   return {const_cast<std::remove_const_t<T>*>(values.data()), dtype_of<std::remove_const_t<T>>(), shape};
 }
 

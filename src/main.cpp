@@ -4,6 +4,7 @@
 #include "parallel/runtime.hpp"
 
 int main(int argc, char** argv) {
-  return tenfold::run_application(
-      argc, argv, [&](tenfold::Runtime& runtime) { return tenfold::run_command({argv + 1, argv + argc}, runtime); });
+  return tenfold::run_application(argc, argv, [&](tenfold::Runtime& runtime) {
+    return tenfold::run_command({argv + 1, argv + argc}, runtime);
+  });
 }

@@ -22,6 +22,7 @@ std::string reason() {
   if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, visit, &innermost) < 0 || innermost.empty())
     innermost = "no reason given";
   H5Eclear2(H5E_DEFAULT);
+  std::erase(innermost, '\n');  // HDF5 puts the time in with one; an error is a line
   return innermost;
 }
 

@@ -116,7 +116,8 @@ void positions_forward(Queue& queue, const Tensor& positions, const Tensor& x) {
     const T* added = positions.data<T>();
     T* to = x.data<T>();
     detail::for_blocks(label, x[0], detail::rows_per_block(width), [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) add_rows(to + n * width, added + n % length * width, to + n * width, width);
+      for (std::int64_t n = begin; n < end; ++n)
+        add_rows(to + n * width, added + n % length * width, to + n * width, width);
     });
   });
 }

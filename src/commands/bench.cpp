@@ -1,4 +1,5 @@
-// `tenfold bench`: training steps on random full sequences, in tokens/s and against the matrix-product peak measured in the same run.
+// `tenfold bench`: training steps on random full sequences, in tokens/s and against the matrix-product peak measured in
+// the same run.
 
 #include <algorithm>
 #include <chrono>
@@ -68,8 +69,8 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
     }
     const std::span<const HostBatch> batches = pipeline.advance(queue, false);
     counts = all_reduce(grid.data(), pipeline.counts());
-    const StepResult done = learner.step(queue, grid.data(), reducer, notes.get(), batches, counts, step,
-                                         settings.optimizer.learning_rate);
+    const StepResult done =
+        learner.step(queue, grid.data(), reducer, notes.get(), batches, counts, step, settings.optimizer.learning_rate);
     if (step <= warmup_steps) continue;
     result.steps = step - warmup_steps;
     result.seconds_communication += done.seconds_communication;
@@ -110,12 +111,12 @@ void print_table(const Measurement& result) {
             << "model FLOP/s            " << result.flops_per_second / giga << " G\n"
             << "matrix-product FLOP/s   " << result.peak / giga << " G a rank (best of 1024^3 and 2048^3, this run)\n"
             << std::setprecision(3) << "utilisation             " << result.utilisation() << "\n\n"
-            << std::left << std::setw(48) << "op (rank 0, without what it calls)" << std::right << std::setw(8) << "calls"
-            << std::setw(11) << "seconds" << std::setw(9) << "share\n";
+            << std::left << std::setw(48) << "op (rank 0, without what it calls)" << std::right << std::setw(8)
+            << "calls" << std::setw(11) << "seconds" << std::setw(9) << "share\n";
   double inside = 0;
   const auto row = [&](std::string_view name, const std::string& calls, double seconds) {
-    std::cout << std::left << std::setw(48) << name << std::right << std::setw(8) << calls << std::setw(11)
-              << seconds << std::setw(7) << std::setprecision(1) << 100 * seconds / result.seconds << " %\n"
+    std::cout << std::left << std::setw(48) << name << std::right << std::setw(8) << calls << std::setw(11) << seconds
+              << std::setw(7) << std::setprecision(1) << 100 * seconds / result.seconds << " %\n"
               << std::setprecision(3);
   };
   for (const auto& [label, entry] : by_time(result.profile)) {

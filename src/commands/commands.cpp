@@ -21,8 +21,8 @@ void print(Runtime& runtime, const std::string& words) {
 }
 
 std::string versions() {
-  return text("tenfold ", version(), " (commit ", git_commit(), ")\n", kernels::library_versions(), "\n", hdf5::version(),
-              ", ", Runtime::mpi_version(), "\n");
+  return text("tenfold ", version(), " (commit ", git_commit(), ")\n", kernels::library_versions(), "\n",
+              hdf5::version(), ", ", Runtime::mpi_version(), "\n");
 }
 
 /// Takes `flag` out of the arguments; whether it was there.
@@ -56,7 +56,9 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
     return ExitCode::done;
   }
   if (command != "prepare") resolve(settings, runtime.world().size());
-  if (!json) print(runtime, "# effective configuration\n" + to_ini(settings, command) + "\n" + host_table(runtime.world()) + "\n");
+  if (!json)
+    print(runtime,
+          "# effective configuration\n" + to_ini(settings, command) + "\n" + host_table(runtime.world()) + "\n");
   if (command == "prepare") {
     prepare(settings, runtime.world());
     return ExitCode::done;

@@ -8,8 +8,9 @@
 namespace tenfold {
 
 ExitCode pretrain(const Settings& settings, Runtime& runtime) {
-  Pretraining pretraining(settings, runtime,
-                          {{"mpi", Runtime::mpi_version()}, {"hdf5", hdf5::version()}, {"kernels", kernels::library_versions()}});
+  Pretraining pretraining(
+      settings, runtime,
+      {{"mpi", Runtime::mpi_version()}, {"hdf5", hdf5::version()}, {"kernels", kernels::library_versions()}});
   return pretraining.run();
 }
 

@@ -66,9 +66,9 @@ void resolve_objective(Settings& settings) {
   const int divider = *objective.generator_divider;
   const int heads = std::max(1, model.heads / divider);
   require(model.width % divider == 0 && model.width / divider % heads == 0 && model.feed_forward % divider == 0,
-          "objective.generator_divider = ", divider, " does not fit model.width = ", model.width, ", model.feed_forward = ",
-          model.feed_forward, " and model.heads = ", model.heads, ": the divided width must be a multiple of ", heads,
-          " heads");
+          "objective.generator_divider = ", divider, " does not fit model.width = ", model.width,
+          ", model.feed_forward = ", model.feed_forward, " and model.heads = ", model.heads,
+          ": the divided width must be a multiple of ", heads, " heads");
 }
 
 }  // namespace

@@ -129,7 +129,8 @@ std::vector<Option> build() {
       {"objective.replace_random", model, field(&S::objective, &Objective::replace_random, between(0, 1)), "",
        "share of the selected tokens replaced by random ones; auto: 0.1 for mlm, else 0"},
       {"objective.generator_divider", model, field(&S::objective, &Objective::generator_divider, between(1, 64)), "",
-       "width of the main model over that of the generator or controller; auto: 4 for electra and 2 for multiple-choice "
+       "width of the main model over that of the generator or controller; auto: 4 for electra and 2 for "
+       "multiple-choice "
        "below width 768, 3 from there, 4 from 1024",
        &two_networks},
       {"objective.loss_weight", model, field(&S::objective, &Objective::loss_weight, at_least(0)), "",
@@ -152,9 +153,10 @@ std::vector<Option> build() {
       {"notes.update_rate", model, field(&S::notes, &Notes::update_rate, between(0, 1)), "",
        "weight of a step's mean in the running note", &notes},
       {"notes.window", model, field(&S::notes, &Notes::window, between(0, 65536)), "tokens",
-       "tokens on each side of a rare word that its note sums up; auto: 16 from 512 tokens a sequence on, else 8", &notes},
-      {"notes.rescale", model, field(&S::notes, &Notes::rescale), "", "scale a note to the norm of the embedding it joins",
+       "tokens on each side of a rare word that its note sums up; auto: 16 from 512 tokens a sequence on, else 8",
        &notes},
+      {"notes.rescale", model, field(&S::notes, &Notes::rescale), "",
+       "scale a note to the norm of the embedding it joins", &notes},
       {"notes.update_selected", model, field(&S::notes, &Notes::update_selected), "",
        "learn also from occurrences with a token selected for prediction", &notes},
 

@@ -11,7 +11,8 @@ namespace {
 
 void mix_in(const Pass& pass, const Tensor& x) {
   const NoteBatch& notes = pass.batch.notes;
-  if (notes) kernels::mix_notes(pass.queue, notes.begin, notes.end, notes.count, notes.vectors, notes.mix, notes.rescale, x);
+  if (notes)
+    kernels::mix_notes(pass.queue, notes.begin, notes.end, notes.count, notes.vectors, notes.mix, notes.rescale, x);
 }
 
 void mix_in_backward(const Pass& pass, const Tensor& gradient) {
@@ -72,8 +73,8 @@ void Embedding::look_up(const Pass& pass) {
   }
   kernels::embedding_forward(queue, pass.batch.tokens, table, {}, wide_);
   mix_in(pass, wide_);
-  kernels::linear_forward(queue, wide_, parameters_.weight(tokens_.projection), parameters_.weight(tokens_.projection_bias),
-                          sum_);
+  kernels::linear_forward(queue, wide_, parameters_.weight(tokens_.projection),
+                          parameters_.weight(tokens_.projection_bias), sum_);
   if (positions) kernels::positions_forward(queue, positions, sum_);
 }
 

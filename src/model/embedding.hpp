@@ -1,7 +1,7 @@
 #pragma once
-// The input of an encoder: token (and, for absolute positions, position) embeddings, normalised and dropped out; rows of
-// padding are 0. X0 = dropout(LN(E[x] + P)); with a projection A of the token table's width to the encoder's,
-// X0 = dropout(LN(A E[x] + P)). Notes on rare words are mixed in before A and before the layer norm.
+// The input of an encoder: token (and, for absolute positions, position) embeddings, normalised and dropped out; rows
+// of padding are 0. X0 = dropout(LN(E[x] + P)); with a projection A of the token table's width to the encoder's, X0 =
+// dropout(LN(A E[x] + P)). Notes on rare words are mixed in before A and before the layer norm.
 
 #include "base/arena.hpp"
 #include "model/parameters.hpp"

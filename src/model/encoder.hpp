@@ -28,8 +28,8 @@ class Encoder {
   /// Where the heads leave the gradient of the hidden states, [B*T, d].
   const Tensor& gradient() const { return gradient_; }
 
-  /// Matrix-product FLOPs of one forward over sequences with `tokens` real tokens in all and `squares` = sum of their squared
-  /// lengths.
+  /// Matrix-product FLOPs of one forward over sequences with `tokens` real tokens in all and `squares` = sum of their
+  /// squared lengths.
   static double forward_flops(const EncoderShape& shape, double tokens, double squares);
 
  private:

@@ -20,7 +20,8 @@ LayerScratch::LayerScratch(Arena& arena, const EncoderShape& shape, const BatchS
       hidden(arena.allocate(type, {batch.rows(), shape.feed_forward})),
       attention(arena.allocate(DType::u8, {kernels::attention_workspace_bytes(attention_shape(shape, batch), type)})) {}
 
-EncoderLayer::EncoderLayer(Parameters& parameters, const std::string& name, const EncoderShape& shape, std::uint64_t seed)
+EncoderLayer::EncoderLayer(Parameters& parameters, const std::string& name, const EncoderShape& shape,
+                           std::uint64_t seed)
     : parameters_(parameters),
       shape_(shape),
       attention_key_(stream_key(seed, "dropout." + name + ".attention.probabilities")),
@@ -30,8 +31,9 @@ EncoderLayer::EncoderLayer(Parameters& parameters, const std::string& name, cons
   const std::int64_t f = shape.feed_forward;
   const std::string attention = name + ".attention.";
   const std::string feed_forward = name + ".feed_forward.";
-  qkv_weight_ = parameters.add_stacked({attention + "query.weight", attention + "key.weight", attention + "value.weight"},
-                                       {d, d}, Initial::normal, Storage::compute);
+  qkv_weight_ =
+      parameters.add_stacked({attention + "query.weight", attention + "key.weight", attention + "value.weight"}, {d, d},
+                             Initial::normal, Storage::compute);
   qkv_bias_ = parameters.add_stacked({attention + "query.bias", attention + "key.bias", attention + "value.bias"}, {d},
                                      Initial::zero, Storage::master);
   output_weight_ = parameters.add(attention + "output.weight", {d, d}, Initial::normal, Storage::compute);
@@ -87,8 +89,8 @@ void EncoderLayer::backward(const Pass& pass, const Tensor& gradient, const Atte
   const auto weight = [&](const ParameterView& view) { return parameters_.weight(view); };
   const auto grad = [&](const ParameterView& view) { return parameters_.gradient(view); };
   kernels::residual_layer_norm_backward(queue, gradient, sum2_, pass.dropout(shape_.dropout, feed_forward_key_),
-                                        weight(norm2_gain_), mean2_, rstd2_, gradient, scratch.branch, grad(norm2_gain_),
-                                        grad(norm2_bias_));
+                                        weight(norm2_gain_), mean2_, rstd2_, gradient, scratch.branch,
+                                        grad(norm2_gain_), grad(norm2_bias_));
   kernels::linear_backward_weight(queue, scratch.branch, activated_, grad(out_weight_), grad(out_bias_));
   kernels::linear_backward_input(queue, scratch.branch, weight(out_weight_), scratch.hidden);
   kernels::gelu_backward(queue, scratch.hidden, hidden_, scratch.hidden);
@@ -96,8 +98,8 @@ void EncoderLayer::backward(const Pass& pass, const Tensor& gradient, const Atte
   kernels::linear_backward_input(queue, scratch.hidden, weight(in_weight_), gradient, true);
 
   kernels::residual_layer_norm_backward(queue, gradient, sum1_, pass.dropout(shape_.dropout, attention_output_key_),
-                                        weight(norm1_gain_), mean1_, rstd1_, gradient, scratch.branch, grad(norm1_gain_),
-                                        grad(norm1_bias_));
+                                        weight(norm1_gain_), mean1_, rstd1_, gradient, scratch.branch,
+                                        grad(norm1_gain_), grad(norm1_bias_));
   kernels::linear_backward_weight(queue, scratch.branch, context_, grad(output_weight_), grad(output_bias_));
   kernels::linear_backward_input(queue, scratch.branch, weight(output_weight_), scratch.context);
   kernels::attention_backward(queue, scratch.context, qkv_, probabilities_, pass.batch.lengths, bias.scale,

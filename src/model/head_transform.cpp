@@ -31,8 +31,8 @@ void HeadTransform::forward(Queue& queue, const Tensor& x, const Rows& rows) con
 void HeadTransform::backward(Queue& queue, const Tensor& x, const Rows& rows, const Tensor& gradient,
                              const Tensor& dx) const {
   const auto grad = [&](const ParameterView& view) { return parameters_.gradient(view); };
-  kernels::layer_norm_backward(queue, gradient, rows.activated, parameters_.weight(gain_), rows.mean, rows.rstd, gradient,
-                               grad(gain_), grad(bias_));
+  kernels::layer_norm_backward(queue, gradient, rows.activated, parameters_.weight(gain_), rows.mean, rows.rstd,
+                               gradient, grad(gain_), grad(bias_));
   kernels::gelu_backward(queue, gradient, rows.dense, gradient);
   kernels::linear_backward_weight(queue, gradient, x, grad(dense_weight_), grad(dense_bias_));
   kernels::linear_backward_input(queue, gradient, parameters_.weight(dense_weight_), dx);

@@ -10,7 +10,8 @@
 namespace tenfold {
 
 namespace {
-constexpr std::int64_t block_rows = 512;  // logits of a block: enough rows for an efficient product, few enough to stay small
+constexpr std::int64_t block_rows =
+    512;  // logits of a block: enough rows for an efficient product, few enough to stay small
 }
 
 LanguageModelHead::LanguageModelHead(Parameters& parameters, const std::string& prefix, int width,
@@ -43,7 +44,8 @@ void LanguageModelHead::forward_backward(const Pass& pass, const Tensor& hidden,
   for (std::int64_t first = 0; first < r; first += block_rows)
     score_block(pass, first, std::min(block_rows, r - first), table, table_gradient, sampling);
   if (!gradient) return;
-  // What the transform kept of its activation is used up by its backward pass and then takes the gathered rows' gradient.
+  // What the transform kept of its activation is used up by its backward pass and then takes the gathered rows'
+  // gradient.
   transform_.backward(queue, selected_, rows_, output_gradient_, rows_.activated);
   kernels::scatter_rows(queue, rows_.activated, batch.selected_rows, batch.selected, gradient);
 }
@@ -58,15 +60,16 @@ void LanguageModelHead::score_block(const Pass& pass, std::int64_t first, std::i
   const Tensor logits_gradient = table_gradient ? logits_gradient_.rows(0, rows) : Tensor();
   kernels::linear_forward(queue, output, table, parameters_.weight(vocabulary_bias_), logits);
   if (sampling != nullptr) {
-    kernels::sample_tokens(queue, logits, batch.selected_rows.rows(first, rows), first, batch.selected, sampling->excluded,
-                           sampling->draws, sampling->tokens.rows(first, rows));
+    kernels::sample_tokens(queue, logits, batch.selected_rows.rows(first, rows), first, batch.selected,
+                           sampling->excluded, sampling->draws, sampling->tokens.rows(first, rows));
     kernels::add_label_ranks(queue, logits, labels, first, batch.selected, sampling->rank_sum);
   }
-  kernels::softmax_cross_entropy(queue, logits, labels, first, batch.selected, batch.weight_mlm, losses_.rows(first, rows),
-                                 correct_.rows(first, rows), logits_gradient);
+  kernels::softmax_cross_entropy(queue, logits, labels, first, batch.selected, batch.weight_mlm,
+                                 losses_.rows(first, rows), correct_.rows(first, rows), logits_gradient);
   if (!table_gradient) return;
   kernels::linear_backward_input(queue, logits_gradient, table, output_gradient_.rows(first, rows));
-  kernels::linear_backward_weight(queue, logits_gradient, output, table_gradient, parameters_.gradient(vocabulary_bias_));
+  kernels::linear_backward_weight(queue, logits_gradient, output, table_gradient,
+                                  parameters_.gradient(vocabulary_bias_));
 }
 
 }  // namespace tenfold

@@ -23,8 +23,9 @@ class LanguageModelHead {
   LanguageModelHead(Parameters& parameters, const std::string& prefix, int width, ParameterView vocabulary_bias);
   void allocate(Arena& arena, const BatchShape& batch, DType type);
 
-  /// Losses of the selected rows of `hidden` [B*T, d] against `table` [V, d]. With `gradient` (of the hidden states, [B*T, d], written)
-  /// and `table_gradient` (f32 [V, d], added to) also all gradients of weight_mlm x sum of losses; absent: losses only.
+  /// Losses of the selected rows of `hidden` [B*T, d] against `table` [V, d]. With `gradient` (of the hidden states,
+  /// [B*T, d], written) and `table_gradient` (f32 [V, d], added to) also all gradients of weight_mlm x sum of losses;
+  /// absent: losses only.
   void forward_backward(const Pass& pass, const Tensor& hidden, const Tensor& table, const Tensor& table_gradient,
                         const Tensor& gradient, const TokenSampling* sampling = nullptr);
 

@@ -6,10 +6,12 @@
 namespace tenfold {
 
 namespace {
-constexpr std::int64_t alignment = 64;         // elements: a cache line of bf16 or more, and room for optimizer shards
-constexpr float initial_deviation = 0.02F;     // BERT's init, METHODS of the papers
+constexpr std::int64_t alignment = 64;      // elements: a cache line of bf16 or more, and room for optimizer shards
+constexpr float initial_deviation = 0.02F;  // BERT's init, METHODS of the papers
 
-std::int64_t aligned(std::int64_t offset) { return (offset + alignment - 1) / alignment * alignment; }
+std::int64_t aligned(std::int64_t offset) {
+  return (offset + alignment - 1) / alignment * alignment;
+}
 
 Shape stacked(Shape shape, std::int64_t times) {
   return shape.rank() == 1 ? Shape{times * shape[0]} : Shape{times * shape[0], shape[1]};
@@ -20,7 +22,8 @@ ParameterView Parameters::add(const std::string& name, Shape shape, Initial init
   return add_stacked({name}, shape, initial, storage);
 }
 
-ParameterView Parameters::add_stacked(const std::vector<std::string>& names, Shape shape, Initial initial, Storage storage) {
+ParameterView Parameters::add_stacked(const std::vector<std::string>& names, Shape shape, Initial initial,
+                                      Storage storage) {
   TENFOLD_VERIFY(!masters_, "parameters are declared before memory is taken");
   const std::int64_t first = aligned(size_);
   std::int64_t offset = first;
@@ -42,8 +45,12 @@ void Parameters::initialise(Queue& queue, std::uint64_t seed) {
   for (const Parameter& parameter : parameters_) {
     const Tensor values = master(parameter);
     switch (parameter.initial) {
-      case Initial::zero: kernels::fill(queue, 0.0F, values); break;
-      case Initial::one: kernels::fill(queue, 1.0F, values); break;
+      case Initial::zero:
+        kernels::fill(queue, 0.0F, values);
+        break;
+      case Initial::one:
+        kernels::fill(queue, 1.0F, values);
+        break;
       case Initial::normal:
         kernels::fill_normal(queue, stream_key(seed, "initial." + parameter.name), 0.0F, initial_deviation, values);
     }

@@ -8,8 +8,8 @@
 
 namespace tenfold {
 
-PositionEncoder::PositionEncoder(Parameters& parameters, const std::string& prefix, const PositionShape& shape, int width,
-                                   int heads)
+PositionEncoder::PositionEncoder(Parameters& parameters, const std::string& prefix, const PositionShape& shape,
+                                 int width, int heads)
     : parameters_(parameters), shape_(shape), width_(width), heads_(heads) {
   const auto add = [&](const char* name, Shape extents, Initial initial) {
     return parameters.add(prefix + "position." + name, extents, initial, Storage::master);
@@ -48,7 +48,12 @@ void PositionEncoder::prepare(Queue& queue) {
 }
 
 kernels::PositionBias PositionEncoder::weights() const {
-  return {query_, key_, parameters_.weight(relative_), buckets_, parameters_.weight(cls_), shape_.untied && shape_.untie_cls};
+  return {query_,
+          key_,
+          parameters_.weight(relative_),
+          buckets_,
+          parameters_.weight(cls_),
+          shape_.untied && shape_.untie_cls};
 }
 
 AttentionBias PositionEncoder::forward(Queue& queue) {

@@ -1,6 +1,6 @@
 #pragma once
-// How an encoder knows the order of its tokens: `absolute` (in the embedding only), `relative` (absolute and a T5 bias),
-// `tupe-a`, `tupe-r` (untied positions, Ke et al., arXiv 2006.15595). All parts but the embedding are one bias
+// How an encoder knows the order of its tokens: `absolute` (in the embedding only), `relative` (absolute and a T5
+// bias), `tupe-a`, `tupe-r` (untied positions, Ke et al., arXiv 2006.15595). All parts but the embedding are one bias
 // [H, T, T] on the attention scores, computed in f32 once a forward pass and shared by all layers.
 
 #include "base/arena.hpp"

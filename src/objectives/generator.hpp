@@ -1,7 +1,7 @@
 #pragma once
-// The small masked-LM network beside the main model: ELECTRA's generator, MC-BERT's meta controller. Same depth, divided
-// widths, own positions, layers and head; it shares the main model's token table E through one Linear A that stands at its input
-// (A E[x]) and makes its output matrix (A E).
+// The small masked-LM network beside the main model: ELECTRA's generator, MC-BERT's meta controller. Same depth,
+// divided widths, own positions, layers and head; it shares the main model's token table E through one Linear A that
+// stands at its input (A E[x]) and makes its output matrix (A E).
 
 #include "model/encoder.hpp"
 #include "model/language_model_head.hpp"
@@ -17,14 +17,15 @@ class Generator {
   void allocate(Arena& arena, const BatchShape& batch, DType type);
   void prepare(Queue& queue);
 
-  /// Runs on batch.tokens, adds masked-LM statistics, draws a token for every selected row, and in training the head's gradients.
+  /// Runs on batch.tokens, adds masked-LM statistics, draws a token for every selected row, and in training the head's
+  /// gradients.
   void forward(const Pass& pass);
   /// The rest of the backward pass.
   void backward(const Pass& pass);
 
-  const Tensor& hidden() const { return *hidden_; }          ///< [B*T, dg]
-  const Tensor& table() const { return table_; }             ///< A E, [V, dg]
-  const Tensor& drawn() const { return sampling_.tokens; }   ///< i32 [R]
+  const Tensor& hidden() const { return *hidden_; }         ///< [B*T, dg]
+  const Tensor& table() const { return table_; }            ///< A E, [V, dg]
+  const Tensor& drawn() const { return sampling_.tokens; }  ///< i32 [R]
   const Tensor& excluded() const { return sampling_.excluded; }
   const LanguageModelHead& head() const { return head_; }
   ParameterView vocabulary_bias() const { return vocabulary_bias_; }

@@ -42,10 +42,11 @@ void MultipleChoice::allocate(Arena& arena, const BatchShape& batch, DType type)
   output_gradient_ = arena.allocate(type, {n, shape_.width});
   negatives_ = arena.allocate(DType::i32, {n, most - 1});
   candidates_ = arena.allocate(DType::i32, {n, most});
-  for (Tensor* integers : {&tokens_corrupted_, &replaced_, &labels_, &choice_}) *integers = arena.allocate(DType::i32, {n});
+  for (Tensor* integers : {&tokens_corrupted_, &replaced_, &labels_, &choice_})
+    *integers = arena.allocate(DType::i32, {n});
   losses_ = arena.allocate(DType::f32, {n});
-  workspace_ = arena.allocate(
-      DType::u8, {kernels::candidate_workspace_bytes(tokens_.shape[0], controller_.width(), type)});
+  workspace_ =
+      arena.allocate(DType::u8, {kernels::candidate_workspace_bytes(tokens_.shape[0], controller_.width(), type)});
   sums_ = arena.allocate(DType::f64, {sum_count});
   controller_.set_sums(sums_.rows(0, Generator::sum_count));
 }
@@ -81,9 +82,10 @@ void MultipleChoice::forward(const Pass& pass) {
   main.take_notes(hidden);
   transform_.forward(queue, hidden, rows_);
   const auto wanted = [&](const Tensor& gradient) { return pass.training ? gradient : Tensor(); };
-  kernels::candidate_loss(queue, rows_.output, parameters_.weight(tokens_), parameters_.weight(vocabulary_bias_), candidates_,
-                          labels_, pass.batch.lengths, pass.batch.weight_second, losses_, choice_, wanted(output_gradient_),
-                          wanted(parameters_.gradient(tokens_)), wanted(parameters_.gradient(vocabulary_bias_)));
+  kernels::candidate_loss(queue, rows_.output, parameters_.weight(tokens_), parameters_.weight(vocabulary_bias_),
+                          candidates_, labels_, pass.batch.lengths, pass.batch.weight_second, losses_, choice_,
+                          wanted(output_gradient_), wanted(parameters_.gradient(tokens_)),
+                          wanted(parameters_.gradient(vocabulary_bias_)));
   kernels::add_sum(queue, losses_, sums_.rows(choice_sum, 1));
   kernels::add_joint_counts(queue, replaced_, choice_, sums_.rows(joint_sums, 6));
   if (pass.training) transform_.backward(queue, hidden, rows_, output_gradient_, encoder_.gradient());
@@ -97,9 +99,8 @@ void MultipleChoice::train(const Pass& pass) {
 }
 
 std::vector<std::string> MultipleChoice::metric_names() const {
-  return {"loss",           "loss_mlm",         "loss_choice",       "accuracy",
-          "truth_rank",     "replaced_share",   "accuracy_replaced", "accuracy_unchanged",
-          "nota_share"};
+  return {"loss",           "loss_mlm",          "loss_choice",        "accuracy",  "truth_rank",
+          "replaced_share", "accuracy_replaced", "accuracy_unchanged", "nota_share"};
 }
 
 void MultipleChoice::metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const {
@@ -126,8 +127,9 @@ double MultipleChoice::training_flops(const Counts& counts, double progress) con
   const double dg = controller_.width();
   const double k = settings_.candidates + progress * (*settings_.candidates_end - settings_.candidates);
   const double asked = 2.0 * counts.tokens * (dg * dg + dg * static_cast<double>(tokens_.shape[0]));  // forward only
-  return asked + 3.0 * (controller_.forward_flops(counts) +
-                        Encoder::forward_flops(shape_, counts.tokens, counts.squares) + 2.0 * counts.tokens * (d * d + k * d));
+  return asked +
+         3.0 * (controller_.forward_flops(counts) + Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
+                2.0 * counts.tokens * (d * d + k * d));
 }
 
 }  // namespace tenfold

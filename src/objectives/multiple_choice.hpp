@@ -1,7 +1,8 @@
 #pragma once
-// MC-BERT (Xu et al., arXiv 2006.05744): a meta controller fills the masks and sets, for every real position, a question with k answers: none of the
-// above, wrong answers drawn from the controller, and the truth where the token was replaced. The main model answers.
-// Loss = L_MLM(controller) + weight x L_choice; no gradient flows through the draws.
+// MC-BERT (Xu et al., arXiv 2006.05744): a meta controller fills the masks and sets, for every real position, a
+// question with k answers: none of the above, wrong answers drawn from the controller, and the truth where the token
+// was replaced. The main model answers. Loss = L_MLM(controller) + weight x L_choice; no gradient flows through the
+// draws.
 
 #include "objectives/generator.hpp"
 
@@ -17,6 +18,9 @@ class MultipleChoice : public Objective {
   void evaluate(const Pass& pass) override { forward(pass); }
   Tensor sums() const override { return sums_; }
   Tensor masked_losses() const override { return controller_.head().losses(); }
+  std::vector<std::pair<std::string, Tensor>> draws() const override {
+    return {{"corrupted", tokens_corrupted_}, {"candidates", candidates_}, {"labels", labels_}};
+  }
   std::vector<std::string> metric_names() const override;
   void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
   double training_flops(const Counts& counts, double progress) const override;

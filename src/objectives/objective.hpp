@@ -1,6 +1,6 @@
 #pragma once
-// What is learned: an objective owns its networks and turns a micro-batch into losses and gradients. The trainer sees no
-// more than this.
+// What is learned: an objective owns its networks and turns a micro-batch into losses and gradients. The trainer sees
+// no more than this.
 
 #include <memory>
 #include <span>
@@ -44,6 +44,9 @@ class Objective {
   virtual void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const = 0;
   /// Masked-LM losses of the last micro-batch's selected rows, f32 [R], nats.
   virtual Tensor masked_losses() const = 0;
+
+  /// What the last micro-batch drew, by name, i32: for a step dump.
+  virtual std::vector<std::pair<std::string, Tensor>> draws() const { return {}; }
 
   /// Matrix-product FLOPs of training on sequences with these counts, 3 x forward, at `progress` of the run in [0, 1].
   virtual double training_flops(const Counts& counts, double progress) const = 0;

@@ -50,8 +50,8 @@ void ReplacedTokenDetection::forward(const Pass& pass) {
   const Batch& batch = pass.batch;
   const auto grad = [&](const ParameterView& view) { return pass.training ? parameters_.gradient(view) : Tensor(); };
   generator_.forward(pass);
-  kernels::corrupt_tokens(queue, batch.original, batch.selected_rows, generator_.drawn(), batch.selected, tokens_corrupted_,
-                          replaced_);
+  kernels::corrupt_tokens(queue, batch.original, batch.selected_rows, generator_.drawn(), batch.selected,
+                          tokens_corrupted_, replaced_);
   corrupted_ = batch;
   corrupted_.tokens = tokens_corrupted_;
   const Pass main{queue, corrupted_, pass.training, pass.ready, pass.pooled};
@@ -61,7 +61,8 @@ void ReplacedTokenDetection::forward(const Pass& pass) {
   kernels::gelu_forward(queue, dense_, activated_);
   kernels::replaced_token_loss(queue, activated_, parameters_.weight(output_weight_), parameters_.weight(output_bias_),
                                replaced_, batch.lengths, batch.weight_second, losses_, predicted_,
-                               pass.training ? activated_gradient_ : Tensor(), grad(output_weight_), grad(output_bias_));
+                               pass.training ? activated_gradient_ : Tensor(), grad(output_weight_),
+                               grad(output_bias_));
   kernels::add_sum(queue, losses_, sums_.rows(detection_sum, 1));
   kernels::add_joint_counts(queue, replaced_, predicted_, sums_.rows(joint_sums, 6));
   if (!pass.training) return;
@@ -78,11 +79,19 @@ void ReplacedTokenDetection::train(const Pass& pass) {
 }
 
 std::vector<std::string> ReplacedTokenDetection::metric_names() const {
-  return {"loss",           "loss_mlm",  "loss_discriminator", "accuracy", "truth_rank", "replaced_share", "discriminator_accuracy",
-          "discriminator_precision", "discriminator_recall"};
+  return {"loss",
+          "loss_mlm",
+          "loss_discriminator",
+          "accuracy",
+          "truth_rank",
+          "replaced_share",
+          "discriminator_accuracy",
+          "discriminator_precision",
+          "discriminator_recall"};
 }
 
-void ReplacedTokenDetection::metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const {
+void ReplacedTokenDetection::metrics(std::span<const double> sums, const Counts& counts,
+                                     std::span<double> values) const {
   const std::span<const double> joint = sums.subspan(joint_sums);  // [replaced][predicted], padding among (0, 0)
   const double hits = joint[4];
   const double predicted = joint[1] + joint[4];

@@ -1,6 +1,6 @@
 #pragma once
-// ELECTRA (Clark et al. 2020): a generator fills the masks, the main model tells for every real token whether it was replaced.
-// Loss = L_MLM(generator) + weight x L_detection; no gradient flows through the draws.
+// ELECTRA (Clark et al. 2020): a generator fills the masks, the main model tells for every real token whether it was
+// replaced. Loss = L_MLM(generator) + weight x L_detection; no gradient flows through the draws.
 
 #include "objectives/generator.hpp"
 
@@ -16,6 +16,7 @@ class ReplacedTokenDetection : public Objective {
   void evaluate(const Pass& pass) override { forward(pass); }
   Tensor sums() const override { return sums_; }
   Tensor masked_losses() const override { return generator_.head().losses(); }
+  std::vector<std::pair<std::string, Tensor>> draws() const override { return {{"corrupted", tokens_corrupted_}}; }
   std::vector<std::string> metric_names() const override;
   void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
   double training_flops(const Counts& counts, double progress) const override;

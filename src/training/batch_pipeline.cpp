@@ -2,8 +2,8 @@
 
 namespace tenfold {
 
-BatchPipeline::BatchPipeline(const Sequences& sequences, const Settings& settings, int vocabulary, const BatchShape& shape,
-                             const Communicator& data, NoteTaker* notes)
+BatchPipeline::BatchPipeline(const Sequences& sequences, const Settings& settings, int vocabulary,
+                             const BatchShape& shape, const Communicator& data, NoteTaker* notes)
     : schedule_(sequences.count(), settings.run.seed, settings.data.global_batch, data.rank(), data.size()),
       builder_(sequences, settings, vocabulary, shape, stream_key(settings.run.seed, "mask"), notes != nullptr),
       notes_(notes),

@@ -1,6 +1,6 @@
 #pragma once
-// The micro-batches of one rank, step after step. Those of the next step are built before the present step runs, so that its notes can be
-// asked for early.
+// The micro-batches of one rank, step after step. Those of the next step are built before the present step runs, so
+// that its notes can be asked for early.
 
 #include "training/note_taker.hpp"
 
@@ -14,8 +14,8 @@ class BatchPipeline {
 
   /// Makes `step` the next one. Collective in a run with notes.
   void start(std::int64_t step);
-  /// The micro-batches of the next step, with the rows of their notes at hand; those of the step after are built, unless this is the
-  /// `last`. Collective in a run with notes.
+  /// The micro-batches of the next step, with the rows of their notes at hand; those of the step after are built,
+  /// unless this is the `last`. Collective in a run with notes.
   std::span<const HostBatch> advance(Queue& queue, bool last);
   /// What this rank's micro-batches of the present step hold.
   const Counts& counts() const { return counts_; }

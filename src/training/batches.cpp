@@ -21,10 +21,12 @@ HostBatch::HostBatch(const BatchShape& shape)
   notes.sources.reserve(capacity);
 }
 
-std::int64_t note_capacity(const BatchShape& shape) { return std::max<std::int64_t>(shape.rows() / 2, 1); }
+std::int64_t note_capacity(const BatchShape& shape) {
+  return std::max<std::int64_t>(shape.rows() / 2, 1);
+}
 
-BatchBuilder::BatchBuilder(const Sequences& sequences, const Settings& settings, int vocabulary, const BatchShape& shape,
-                           std::uint64_t mask_key, bool rare_words)
+BatchBuilder::BatchBuilder(const Sequences& sequences, const Settings& settings, int vocabulary,
+                           const BatchShape& shape, std::uint64_t mask_key, bool rare_words)
     : sequences_(sequences),
       objective_(settings.objective),
       notes_(settings.notes),
@@ -41,20 +43,22 @@ void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   std::fill(batch.labels.begin(), batch.labels.end(), 0);
   std::fill(batch.selected_rows.begin(), batch.selected_rows.end(), 0);
   HostNotes& notes = batch.notes;
-  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.window_begin, &notes.window_end}) integers->clear();
+  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.window_begin, &notes.window_end})
+    integers->clear();
   notes.sources.clear();
   const auto t = static_cast<std::size_t>(shape_.length);
   for (std::size_t b = 0; b < samples.size(); ++b) {
     batch.samples[b] = samples[b].index;
-    batch.lengths[b] = static_cast<std::int32_t>(
-        sequences_.read(samples[b].sequence, std::span(batch.original).subspan(b * t, t)));
+    batch.lengths[b] =
+        static_cast<std::int32_t>(sequences_.read(samples[b].sequence, std::span(batch.original).subspan(b * t, t)));
   }
   batch.tokens = batch.original;
   std::size_t rows = 0;
   for (std::size_t b = 0; b < samples.size(); ++b) {
     const auto tokens = std::span(batch.tokens).subspan(b * t, static_cast<std::size_t>(batch.lengths[b]));
     mask_sequence(tokens, objective_, vocabulary_,
-                  RandomSequence(mask_key_, samples[b].epoch, static_cast<std::uint64_t>(samples[b].sequence)), selected_);
+                  RandomSequence(mask_key_, samples[b].epoch, static_cast<std::uint64_t>(samples[b].sequence)),
+                  selected_);
     const std::size_t first = rows;
     for (std::int32_t position : selected_) {
       const auto row = b * t + static_cast<std::size_t>(position);
@@ -66,10 +70,12 @@ void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   batch.selected = static_cast<std::int32_t>(rows);
 }
 
-void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch) const {
+void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected,
+                                   HostBatch& batch) const {
   const std::vector<RareOccurrence> words = sequences_.rare_words(sample.sequence);
   const auto neighbourhoods = std::span(batch.neighbourhoods).subspan(first_selected, selected_.size());
-  std::ranges::fill(neighbourhoods, words.empty() ? Neighbourhood::no_rare_word : Neighbourhood::sequence_with_rare_word);
+  std::ranges::fill(neighbourhoods,
+                    words.empty() ? Neighbourhood::no_rare_word : Neighbourhood::sequence_with_rare_word);
   const auto offset = static_cast<std::int32_t>(static_cast<std::int64_t>(b) * shape_.length);
   HostNotes& notes = batch.notes;
   for (const RareOccurrence& word : words) {

@@ -1,6 +1,6 @@
 #pragma once
-// Micro-batches of masked sequences. Which sequences form a step, and their masks, follow from the global sample index alone, never
-// from the rank.
+// Micro-batches of masked sequences. Which sequences form a step, and their masks, follow from the global sample index
+// alone, never from the rank.
 
 #include <vector>
 
@@ -21,9 +21,9 @@ std::int64_t note_capacity(const BatchShape& shape);
 
 /// The rare words of a micro-batch in host memory, laid out as NoteBatch is.
 struct HostNotes {
-  std::vector<std::int32_t> begin, end, keys, slots;    ///< of occurrences that get a note
-  std::vector<std::int32_t> window_begin, window_end;   ///< of occurrences that make one
-  std::vector<NoteSource> sources;                      ///< of the same
+  std::vector<std::int32_t> begin, end, keys, slots;   ///< of occurrences that get a note
+  std::vector<std::int32_t> window_begin, window_end;  ///< of occurrences that make one
+  std::vector<NoteSource> sources;                     ///< of the same
 };
 
 /// Where a selected token stands with respect to rare words (each contains the next).
@@ -41,9 +41,9 @@ struct HostBatch {
 
 /// A sample of the global order: which sequence, and the stream its mask is drawn from.
 struct Sample {
-  std::int64_t index;     ///< global sample index, keys dropout
+  std::int64_t index;  ///< global sample index, keys dropout
   std::int64_t sequence;
-  std::uint32_t epoch;    ///< keys the mask, together with the sequence
+  std::uint32_t epoch;  ///< keys the mask, together with the sequence
 };
 
 /// Fills micro-batches from sequences.
@@ -80,7 +80,8 @@ Batch allocate_batch(Arena& arena, const BatchShape& shape, int note_width);
 /// Copies a micro-batch to the device.
 void copy_in(Queue& queue, const HostBatch& host, const Batch& batch);
 
-/// The samples of the micro-batches of one rank, step by step: rank r of R takes the r-th of R equal parts of every global batch.
+/// The samples of the micro-batches of one rank, step by step: rank r of R takes the r-th of R equal parts of every
+/// global batch.
 class SampleSchedule {
  public:
   SampleSchedule(std::int64_t sequences, std::uint64_t seed, int global_batch, int rank, int ranks);

@@ -1,6 +1,6 @@
 #pragma once
-// The order of an epoch: a keyed permutation of [0, n) computed on the fly, so that no rank holds a shuffled list and any
-// position of any epoch can be asked for (Black and Rogaway 2002: a Feistel network with cycle walking).
+// The order of an epoch: a keyed permutation of [0, n) computed on the fly, so that no rank holds a shuffled list and
+// any position of any epoch can be asked for (Black and Rogaway 2002: a Feistel network with cycle walking).
 
 #include <cstdint>
 

@@ -11,14 +11,18 @@ namespace tenfold {
 namespace {
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 }  // namespace
 
 double progress(const Settings& settings, std::int64_t step) {
   return settings.run.steps > 1 ? static_cast<double>(step - 1) / static_cast<double>(settings.run.steps - 1) : 1.0;
 }
 
-DType compute_type(const Settings& settings) { return settings.precision == Precision::bf16 ? DType::bf16 : DType::f32; }
+DType compute_type(const Settings& settings) {
+  return settings.precision == Precision::bf16 ? DType::bf16 : DType::f32;
+}
 
 BatchShape batch_shape(const Settings& settings) {
   const std::int64_t sequences = settings.data.micro_batch.value();
@@ -53,7 +57,8 @@ void Learner::prepare_step(Queue& queue, const Counts& counts, std::int64_t step
   const auto between = [&](double first, double last) { return first + progress * (last - first); };
   const auto weight_mlm = static_cast<float>(1.0 / counts.selected);
   const auto weight_second = static_cast<float>(*objective.loss_weight / counts.tokens);
-  const auto candidates = static_cast<std::int32_t>(std::lround(between(objective.candidates, *objective.candidates_end)));
+  const auto candidates =
+      static_cast<std::int32_t>(std::lround(between(objective.candidates, *objective.candidates_end)));
   const std::int32_t negatives = candidates - 1;
   const auto temperature = static_cast<float>(between(objective.temperature, *objective.temperature_end));
   queue.copy_in(&step, batch_.step);
@@ -66,7 +71,8 @@ void Learner::prepare_step(Queue& queue, const Counts& counts, std::int64_t step
 }
 
 StepResult Learner::step(Queue& queue, Communicator& data, GradientReducer& reducer, NoteTaker* notes,
-                         std::span<const HostBatch> batches, const Counts& counts, std::int64_t step, double learning_rate) {
+                         std::span<const HostBatch> batches, const Counts& counts, std::int64_t step,
+                         double learning_rate) {
   StepResult result;
   const auto start = Clock::now();
   prepare_step(queue, counts, step, progress(settings_, step));
@@ -105,8 +111,8 @@ void Learner::take_batch(Queue& queue, const HostBatch& host, const Tensor& note
     queue.clear(notes.count);
 }
 
-void Learner::forward_backward(Queue& queue, GradientReducer& reducer, NoteTaker* notes, std::span<const HostBatch> batches,
-                               std::int64_t step) {
+void Learner::forward_backward(Queue& queue, GradientReducer& reducer, NoteTaker* notes,
+                               std::span<const HostBatch> batches, std::int64_t step) {
   const GradientReady ready = [&](std::int64_t from) { reducer.ready(from); };
   const Tensor rows = notes != nullptr ? notes->rows() : Tensor();
   for (std::size_t i = 0; i < batches.size(); ++i) {
@@ -124,12 +130,12 @@ void Learner::update(Queue& queue, double learning_rate) {
   ++updates_;
   const auto t = static_cast<double>(updates_);
   const auto rate = static_cast<float>(learning_rate);
-  const auto correction =
-      static_cast<float>(std::sqrt(1.0 - std::pow(settings_.optimizer.beta2, t)) / (1.0 - std::pow(settings_.optimizer.beta1, t)));
+  const auto correction = static_cast<float>(std::sqrt(1.0 - std::pow(settings_.optimizer.beta2, t)) /
+                                             (1.0 - std::pow(settings_.optimizer.beta1, t)));
   queue.copy_in(&rate, learning_rate_);
   queue.copy_in(&correction, correction_);
-  const kernels::AdamW adamw{settings_.optimizer.beta1, settings_.optimizer.beta2, settings_.optimizer.epsilon, settings_.optimizer.weight_decay,
-                             settings_.optimizer.clip_norm};
+  const kernels::AdamW adamw{settings_.optimizer.beta1, settings_.optimizer.beta2, settings_.optimizer.epsilon,
+                             settings_.optimizer.weight_decay, settings_.optimizer.clip_norm};
   kernels::adamw(queue, adamw, {learning_rate_, correction_, norm_}, parameters_.gradients(), parameters_.masters(),
                  first_moment_, second_moment_);
   parameters_.refresh(queue);
@@ -137,7 +143,8 @@ void Learner::update(Queue& queue, double learning_rate) {
 
 void Learner::evaluate(Queue& queue, const HostBatch& batch, const Tensor& note_rows, std::span<double> sums,
                        std::span<float> masked_losses) {
-  // Step 0 is never trained: its draws are the same at every validation. Questions are as hard as at the end of the run.
+  // Step 0 is never trained: its draws are the same at every validation. Questions are as hard as at the end of the
+  // run.
   prepare_step(queue, {1, 1, 1, 1}, 0, 1.0);
   take_batch(queue, batch, note_rows);
   objective_->evaluate({queue, batch_, false, nullptr, nullptr});

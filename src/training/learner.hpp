@@ -1,6 +1,6 @@
 #pragma once
-// The learning part of a run: parameters, objective, optimizer state and one device micro-batch, all taken from one arena.
-// With a planning arena it only says how much that would be.
+// The learning part of a run: parameters, objective, optimizer state and one device micro-batch, all taken from one
+// arena. With a planning arena it only says how much that would be.
 
 #include <memory>
 
@@ -31,19 +31,21 @@ class Learner {
   /// After weights were restored from a checkpoint.
   void weights_changed(Queue& queue) { parameters_.refresh(queue); }
 
-  /// One optimizer step on this rank's micro-batches. `counts` are global: every loss is divided by them before the gradients are
-  /// summed over `data` by `reducer` (which works on parameters().gradients()). `notes`: in a run with notes. Collective.
+  /// One optimizer step on this rank's micro-batches. `counts` are global: every loss is divided by them before the
+  /// gradients are summed over `data` by `reducer` (which works on parameters().gradients()). `notes`: in a run with
+  /// notes. Collective.
   StepResult step(Queue& queue, Communicator& data, GradientReducer& reducer, NoteTaker* notes,
                   std::span<const HostBatch> batches, const Counts& counts, std::int64_t step, double learning_rate);
 
-  /// Adds the statistics of a micro-batch to `sums` and its masked-LM losses to `masked_losses` [R], without dropout or gradients.
-  /// `note_rows`: of its rare words; absent: as if there were no notes.
+  /// Adds the statistics of a micro-batch to `sums` and its masked-LM losses to `masked_losses` [R], without dropout or
+  /// gradients. `note_rows`: of its rare words; absent: as if there were no notes.
   void evaluate(Queue& queue, const HostBatch& batch, const Tensor& note_rows, std::span<double> sums,
                 std::span<float> masked_losses);
 
   const BatchShape& batch_shape() const { return shape_; }
   Parameters& parameters() { return parameters_; }
   const Objective& objective() const { return *objective_; }
+  const Batch& batch() const { return batch_; }                   ///< the last micro-batch
   const Tensor& first_moment() const { return first_moment_; }    ///< f32 [padded_size]
   const Tensor& second_moment() const { return second_moment_; }  ///< f32 [padded_size]
   std::int64_t updates() const { return updates_; }               ///< optimizer updates applied: Adam's t

@@ -16,8 +16,8 @@ std::int32_t random_token(int vocabulary, RandomSequence& random) {
   return specials + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(vocabulary - specials)));
 }
 
-void mask_sequence(std::span<std::int32_t> tokens, const ObjectiveSettings& settings, int vocabulary, RandomSequence random,
-                   std::vector<std::int32_t>& selected) {
+void mask_sequence(std::span<std::int32_t> tokens, const ObjectiveSettings& settings, int vocabulary,
+                   RandomSequence random, std::vector<std::int32_t>& selected) {
   const auto n = static_cast<std::uint32_t>(tokens.size());
   const auto count = static_cast<std::uint32_t>(settings.mask_rate * n + static_cast<double>(random.uniform()));
   // Floyd's sampling without replacement: every subset of `count` positions is equally likely.

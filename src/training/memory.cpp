@@ -20,7 +20,11 @@ std::size_t status_bytes(const std::string& field) {
 
 }  // namespace
 
-std::size_t resident_bytes() { return status_bytes("VmRSS:"); }
-std::size_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
+std::size_t resident_bytes() {
+  return status_bytes("VmRSS:");
+}
+std::size_t peak_resident_bytes() {
+  return status_bytes("VmHWM:");
+}
 
 }  // namespace tenfold

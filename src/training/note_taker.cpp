@@ -12,11 +12,14 @@ std::int64_t step_capacity(const Settings& settings, std::int64_t keys, const Ba
   return std::min(keys, batches * note_capacity(shape));
 }
 
-std::int64_t look_up_capacity(std::int64_t keys, const BatchShape& shape) { return std::min(keys, note_capacity(shape)); }
+std::int64_t look_up_capacity(std::int64_t keys, const BatchShape& shape) {
+  return std::min(keys, note_capacity(shape));
+}
 
 }  // namespace
 
-NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, const BatchShape& shape, Arena& arena)
+NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, const BatchShape& shape,
+                     Arena& arena)
     : dictionary_(data, keys, settings.model.width, static_cast<float>(settings.notes.update_rate),
                   step_capacity(settings, keys, shape), settings.run.seed, arena),
       width_(settings.model.width),
@@ -25,7 +28,8 @@ NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t 
 }
 
 void NoteTaker::plan(Arena& arena, const Settings& settings, std::int64_t keys, const BatchShape& shape) {
-  NoteDictionary::plan(arena, keys, settings.model.width, step_capacity(settings, keys, shape), *settings.parallel.data);
+  NoteDictionary::plan(arena, keys, settings.model.width, step_capacity(settings, keys, shape),
+                       *settings.parallel.data);
   arena.allocate(DType::f32, {look_up_capacity(keys, shape), settings.model.width});
 }
 

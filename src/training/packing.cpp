@@ -6,7 +6,8 @@
 
 namespace tenfold {
 
-void pack_sentences(std::span<const std::int64_t> sentence_offsets, int sequence_length, std::vector<std::int64_t>& begins) {
+void pack_sentences(std::span<const std::int64_t> sentence_offsets, int sequence_length,
+                    std::vector<std::int64_t>& begins) {
   const std::int64_t room = sequence_length - 1;
   std::int64_t begin = sentence_offsets.front();
   for (std::size_t s = 0; s + 1 < sentence_offsets.size(); ++s) {

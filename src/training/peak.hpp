@@ -5,7 +5,8 @@
 
 namespace tenfold {
 
-/// FLOP/s of a square product, the best of 1024^3 and 2048^3, f32 or bf16 operands, with the threads that kernels use now.
+/// FLOP/s of a square product, the best of 1024^3 and 2048^3, f32 or bf16 operands, with the threads that kernels use
+/// now.
 double measure_matmul_peak(Queue& queue, DType type);
 
 }  // namespace tenfold

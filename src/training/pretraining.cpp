@@ -23,7 +23,9 @@ constexpr int most_skipped_in_row = 10;
 constexpr double mebi = 1024.0 * 1024.0;
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, Communicator& world) {
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
@@ -37,7 +39,9 @@ Corpus open_corpus(const Settings& settings) {
   }
 }
 
-std::string checkpoint_folder(const Settings& settings) { return settings.run.folder + "/checkpoints"; }
+std::string checkpoint_folder(const Settings& settings) {
+  return settings.run.folder + "/checkpoints";
+}
 
 InputError no_checkpoint(const Settings& settings) {
   return InputError(text("run.resume = always, but ", checkpoint_folder(settings),
@@ -84,8 +88,8 @@ std::unique_ptr<NoteTaker> Pretraining::make_notes() {
     throw InputError(text("notes.enabled = true, but ", corpus_.path(),
                           " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
   for (const RareWord& word : words) note_words_ += word.text + '\n';
-  return std::make_unique<NoteTaker>(grid_.data(), settings_, static_cast<std::int64_t>(words.size()), learner_.batch_shape(),
-                                     arena_);
+  return std::make_unique<NoteTaker>(grid_.data(), settings_, static_cast<std::int64_t>(words.size()),
+                                     learner_.batch_shape(), arena_);
 }
 
 std::unique_ptr<RunFolder> Pretraining::open_folder() {
@@ -106,7 +110,8 @@ void Pretraining::resume() {
   const FoundCheckpoint found = agree(runtime_.world(), [&] {
     return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
   });
-  for (const DamagedCheckpoint& damaged : found.damaged) say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
+  for (const DamagedCheckpoint& damaged : found.damaged)
+    say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
   if (!found.path) {
     if (settings_.run.resume == Resume::auto_) return;
     throw no_checkpoint(settings_);
@@ -134,11 +139,11 @@ void Pretraining::expect_same_run(const RunState& stored) const {
     throw InputError(text("cannot resume ", settings_.run.folder, " with other settings: ", differences,
                           "; give the same ones, or a new run.folder"));
   if (stored.corpus_digest != corpus_.digest())
-    throw InputError(text("cannot resume ", settings_.run.folder, " with another corpus: ", corpus_.path(), " has digest ",
-                          corpus_.digest(), ", the checkpoint's had ", stored.corpus_digest));
+    throw InputError(text("cannot resume ", settings_.run.folder, " with another corpus: ", corpus_.path(),
+                          " has digest ", corpus_.digest(), ", the checkpoint's had ", stored.corpus_digest));
   if (stored.step > settings_.run.steps)
-    throw InputError(text(settings_.run.folder, " has done ", stored.step, " steps already, run.steps = ",
-                          settings_.run.steps, " asks for fewer"));
+    throw InputError(text(settings_.run.folder, " has done ", stored.step,
+                          " steps already, run.steps = ", settings_.run.steps, " asks for fewer"));
 }
 
 void Pretraining::start_reporting(const std::map<std::string, std::string>& library_versions) {
@@ -146,9 +151,8 @@ void Pretraining::start_reporting(const std::map<std::string, std::string>& libr
   agree(runtime_.world(), [&] {
     if (!folder_) return;
     manifest_ = std::make_unique<Manifest>(
-        folder_->manifest(),
-        RunDescription{to_map(settings_, "pretrain"), library_versions, hosts, corpus_.path(), corpus_.digest(),
-                       learner_.parameters().count(), state_.step});
+        folder_->manifest(), RunDescription{to_map(settings_, "pretrain"), library_versions, hosts, corpus_.path(),
+                                            corpus_.digest(), learner_.parameters().count(), state_.step});
     const TraceHeader header{{{"configuration", state_.configuration}, {"version", text(version(), " ", git_commit())}},
                              {{"hosts", hosts}},
                              {{"seed", static_cast<std::int64_t>(settings_.run.seed)}}};
@@ -180,7 +184,8 @@ ExitCode Pretraining::run() {
   }
   report_memory();
   const ExitCode code = state_.step < settings_.run.steps ? ExitCode::stopped : ExitCode::done;
-  if (code == ExitCode::stopped) say(text("stopped on request after step ", state_.step, "; continue with run.resume=auto"));
+  if (code == ExitCode::stopped)
+    say(text("stopped on request after step ", state_.step, "; continue with run.resume=auto"));
   if (reporter_) reporter_->finish(code == ExitCode::done ? "success" : "aborted");
   if (manifest_) manifest_->finish(static_cast<int>(code), state_.step);
   return code;
@@ -201,7 +206,8 @@ StepRecord Pretraining::train_step(std::int64_t step) {
   if (step == settings_.debug.dump_step)
     dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, batches.front(),
                  learner_.batch_shape(), queue_, learner_);
-  record.result = learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);
+  record.result =
+      learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);
   if (dump) dump->finish(record.result, queue_, learner_);
   record.result.seconds_communication += seconds_counts;
   if (notes_) {
@@ -248,10 +254,12 @@ void Pretraining::save() {
   if (reporter_) reporter_->flush();
   // It fails on all ranks alike; agreed on, that is said once.
   const SavedCheckpoint saved = agree(runtime_.world(), [&] {
-    return save_checkpoint(checkpoint_folder(settings_), state_.step, checkpoint_content(state_, learner_, grid_.data()),
-                           settings_.checkpoint.keep, grid_.data().native());
+    return save_checkpoint(checkpoint_folder(settings_), state_.step,
+                           checkpoint_content(state_, learner_, grid_.data()), settings_.checkpoint.keep,
+                           grid_.data().native());
   });
-  std::erase_if(checkpoints_, [&](const std::string& path) { return std::ranges::find(saved.removed, path) != saved.removed.end(); });
+  std::erase_if(checkpoints_,
+                [&](const std::string& path) { return std::ranges::find(saved.removed, path) != saved.removed.end(); });
   checkpoints_.push_back(saved.path);
   if (manifest_) manifest_->set_checkpoints(checkpoints_);
   seconds_checkpoint_ += seconds_since(start);

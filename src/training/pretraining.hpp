@@ -20,8 +20,8 @@ namespace tenfold {
 
 class Pretraining {
  public:
-  /// Opens corpus and run folder, takes memory, and initialises or resumes. `library_versions` by name, for the manifest. Collective.
-  /// Everything that is wrong with the user's input is found here, before any work.
+  /// Opens corpus and run folder, takes memory, and initialises or resumes. `library_versions` by name, for the
+  /// manifest. Collective. Everything that is wrong with the user's input is found here, before any work.
   Pretraining(const Settings& settings, Runtime& runtime, const std::map<std::string, std::string>& library_versions);
 
   /// Trains. `done`, or `stopped` with a checkpoint saved when SIGUSR1 or SIGTERM asked for it.

@@ -16,15 +16,16 @@ namespace {
 
 constexpr double giga = 1e9;
 
-constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_with_rare_word", "loss_mlm_without_rare_word"};
+constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_with_rare_word",
+                                       "loss_mlm_without_rare_word"};
 
 std::vector<TraceTable> tables(const std::vector<std::string>& metrics, bool notes) {
   std::vector<TraceColumn> train = {{"step", DType::i64}};
   for (const std::string& name : metrics) train.push_back({name, DType::f64});
   for (const char* name : {"learning_rate", "gradient_norm"}) train.push_back({name, DType::f64});
   for (const char* name : {"tokens", "sequences", "skipped"}) train.push_back({name, DType::i64});
-  for (const char* name : {"seconds", "seconds_data", "seconds_compute", "seconds_communication", "seconds_checkpoint",
-                           "model_flops"})
+  for (const char* name :
+       {"seconds", "seconds_data", "seconds_compute", "seconds_communication", "seconds_checkpoint", "model_flops"})
     train.push_back({name, DType::f64});
   if (notes) {
     for (const char* name : {"notes_looked_up", "notes_updated", "notes_dropped", "notes_bytes"})
@@ -48,13 +49,14 @@ std::string duration(double seconds) {
   return out.str();
 }
 
-/// Whether the standard output is a terminal. Open MPI's mpirun gives its ranks one whatever its own output is, so that with
-/// it the parent's counts.
+/// Whether the standard output is a terminal. Open MPI's mpirun gives its ranks one whatever its own output is, so that
+/// with it the parent's counts.
 bool on_terminal() {
   if (isatty(STDOUT_FILENO) != 1) return false;
   if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
   std::error_code failure;
-  const std::string output = std::filesystem::read_symlink(text("/proc/", getppid(), "/fd/", STDOUT_FILENO), failure).string();
+  const std::string output =
+      std::filesystem::read_symlink(text("/proc/", getppid(), "/fd/", STDOUT_FILENO), failure).string();
   return output.starts_with("/dev/pts/") || output.starts_with("/dev/tty");
 }
 
@@ -66,7 +68,8 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
       metric_names_(objective.metric_names()),
       log_(folder.log()),
       mllog_(folder.mllog()),
-      trace_(folder.trace(), tables(metric_names_, settings.notes.enabled), header, resume_step, static_cast<std::size_t>(settings.log.every)),
+      trace_(folder.trace(), tables(metric_names_, settings.notes.enabled), header, resume_step,
+             static_cast<std::size_t>(settings.log.every)),
       peak_(peak),
       terminal_(on_terminal()),
       last_step_(resume_step.value_or(0)) {
@@ -99,8 +102,9 @@ void Reporter::step(const StepRecord& record) {
   tokens_ += record.counts.tokens;
   flops_ += record.flops;
   constexpr double smoothing = 0.1;
-  smoothed_step_seconds_ =
-      smoothed_step_seconds_ == 0 ? record.seconds : smoothed_step_seconds_ + smoothing * (record.seconds - smoothed_step_seconds_);
+  smoothed_step_seconds_ = smoothed_step_seconds_ == 0
+                               ? record.seconds
+                               : smoothed_step_seconds_ + smoothing * (record.seconds - smoothed_step_seconds_);
   last_step_ = record.step;
   last_loss_ = record.result.metrics.front();
   const std::string line = describe(record);
@@ -131,8 +135,8 @@ void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validato
   line << "validation at step " << step << std::fixed << std::setprecision(4);
   const auto add = [&](const Validator::Result& values) {
     for (double value : values.metrics) row.emplace_back(value);
-    for (double value : {values.masked_loss.near_rare_word, values.masked_loss.with_rare_word,
-                         values.masked_loss.without_rare_word})
+    for (double value :
+         {values.masked_loss.near_rare_word, values.masked_loss.with_rare_word, values.masked_loss.without_rare_word})
       row.emplace_back(value);
   };
   add(result);
@@ -156,8 +160,8 @@ void Reporter::finish(const char* status) {
   std::ostringstream line;
   line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4);
   if (seconds_ > 0)
-    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_) << ", "
-         << tokens_ / seconds_ << " tokens/s, " << std::setprecision(1) << flops_ / seconds_ / giga
+    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_)
+         << ", " << tokens_ / seconds_ << " tokens/s, " << std::setprecision(1) << flops_ / seconds_ / giga
          << " model GFLOP/s, utilisation " << std::setprecision(3) << flops_ / seconds_ / peak_;
   else
     line << ", nothing was left to do";

@@ -31,7 +31,8 @@ struct StepRecord {
 
 class Reporter {
  public:
-  /// `resume_step`: the trace keeps its rows up to there. `peak`: matrix-product FLOP/s of all ranks, of which shares are stated.
+  /// `resume_step`: the trace keeps its rows up to there. `peak`: matrix-product FLOP/s of all ranks, of which shares
+  /// are stated.
   Reporter(const Settings& settings, const RunFolder& folder, const TraceHeader& header, const Objective& objective,
            std::optional<std::int64_t> resume_step, double peak);
 

@@ -19,7 +19,8 @@ std::array<Flat, 3> flat_buffers(Learner& learner) {
 }
 
 /// The part of a parameter that lies in this rank's share of the flat buffer.
-std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin, std::int64_t end) {
+std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin,
+                                  std::int64_t end) {
   const std::int64_t first = std::max(begin, parameter.offset);
   const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
   if (first >= last) return {};
@@ -35,7 +36,8 @@ CheckpointContent checkpoint_content(const RunState& state, Learner& learner, co
   const std::int64_t end = size * (data.rank() + 1) / data.size();
   for (const Flat& flat : flat_buffers(learner))
     for (const Parameter& parameter : learner.parameters().all())
-      content.tensors.push_back({flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
+      content.tensors.push_back(
+          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},
@@ -47,7 +49,7 @@ CheckpointContent checkpoint_content(const RunState& state, Learner& learner, co
 }
 
 RunState read_run_state(const Checkpoint& checkpoint) {
-  return {checkpoint.integer("step"),        checkpoint.integer("tokens"),     checkpoint.integer("skipped"),
+  return {checkpoint.integer("step"),           checkpoint.integer("tokens"),     checkpoint.integer("skipped"),
           checkpoint.integer("skipped_in_row"), checkpoint.text("configuration"), checkpoint.text("corpus_digest"),
           checkpoint.bytes("tokenizer")};
 }
@@ -57,8 +59,8 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
   for (const Flat& flat : flat_buffers(learner)) {
     for (const Parameter& parameter : learner.parameters().all()) {
       const std::string name = flat.prefix + parameter.name;
-      TENFOLD_VERIFY(checkpoint.has_tensor(name) && checkpoint.shape(name) == parameter.shape, "the checkpoint has no ", name,
-                     " of shape ", parameter.shape.describe());
+      TENFOLD_VERIFY(checkpoint.has_tensor(name) && checkpoint.shape(name) == parameter.shape, "the checkpoint has no ",
+                     name, " of shape ", parameter.shape.describe());
       values.resize(static_cast<std::size_t>(parameter.elements()));
       checkpoint.read(name, 0, std::span(values));
       queue.copy_in(values.data(), Parameters::slice(flat.values, parameter.offset, parameter.shape));
@@ -73,17 +75,19 @@ void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, c
   const auto count = static_cast<std::int64_t>(snapshot.updates.size());
   const std::int64_t width = dictionary.width();
   const auto pieces = [&](const void* data, std::int64_t elements) {
-    return count == 0 ? std::vector<TensorPiece>{} : std::vector<TensorPiece>{{snapshot.first * elements, data, count * elements}};
+    return count == 0 ? std::vector<TensorPiece>{}
+                      : std::vector<TensorPiece>{{snapshot.first * elements, data, count * elements}};
   };
   content.tensors.push_back({"notes/rows", {dictionary.keys(), width}, pieces(snapshot.rows.data(), width)});
   content.tensors.push_back({"notes/updates", {dictionary.keys()}, pieces(snapshot.updates.data(), 1), DType::i64});
-  content.tensors.push_back({"notes/last_steps", {dictionary.keys()}, pieces(snapshot.last_steps.data(), 1), DType::i64});
+  content.tensors.push_back(
+      {"notes/last_steps", {dictionary.keys()}, pieces(snapshot.last_steps.data(), 1), DType::i64});
   content.texts["note_words"] = words;
 }
 
 void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary) {
-  TENFOLD_VERIFY(checkpoint.has_tensor("notes/rows") && checkpoint.shape("notes/rows") ==
-                                                           Shape({dictionary.keys(), dictionary.width()}),
+  TENFOLD_VERIFY(checkpoint.has_tensor("notes/rows") &&
+                     checkpoint.shape("notes/rows") == Shape({dictionary.keys(), dictionary.width()}),
                  "the checkpoint has no note dictionary of ", dictionary.keys(), " words");
   dictionary.restore([&](std::int64_t first, std::span<float> rows, std::span<std::int64_t> updates,
                          std::span<std::int64_t> last_steps) {

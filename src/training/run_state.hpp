@@ -5,20 +5,20 @@
 #include <string>
 
 #include "io/checkpoint.hpp"
-#include "training/note_taker.hpp"
 #include "training/learner.hpp"
+#include "training/note_taker.hpp"
 
 namespace tenfold {
 
 /// Everything of a run that is not in the learner. The data position follows from the step.
 struct RunState {
-  std::int64_t step = 0;            ///< optimizer steps done
-  std::int64_t tokens = 0;          ///< real tokens seen
-  std::int64_t skipped = 0;         ///< steps skipped for a loss or gradient that was not finite
+  std::int64_t step = 0;     ///< optimizer steps done
+  std::int64_t tokens = 0;   ///< real tokens seen
+  std::int64_t skipped = 0;  ///< steps skipped for a loss or gradient that was not finite
   std::int64_t skipped_in_row = 0;
-  std::string configuration;        ///< INI text
+  std::string configuration;  ///< INI text
   std::string corpus_digest;
-  std::string tokenizer;            ///< SentencePiece model
+  std::string tokenizer;  ///< SentencePiece model
 };
 
 /// This rank's share of a checkpoint; the learner's memory and the snapshot must stay as they are while it is written.

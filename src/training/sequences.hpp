@@ -34,11 +34,13 @@ class CorpusSequences : public Sequences {
   Split split_;
 };
 
-/// Uniformly random ordinary tokens; every sequence is full. A rare word of two tokens, one of `rare_keys`, stands in every 256.
+/// Uniformly random ordinary tokens; every sequence is full. A rare word of two tokens, one of `rare_keys`, stands in
+/// every 256.
 class RandomSequences : public Sequences {
  public:
   static constexpr std::int64_t rare_keys = 20000;
-  RandomSequences(int vocabulary, int length, std::uint64_t seed) : vocabulary_(vocabulary), length_(length), seed_(seed) {}
+  RandomSequences(int vocabulary, int length, std::uint64_t seed)
+      : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
   std::vector<RareOccurrence> rare_words(std::int64_t index) const override;

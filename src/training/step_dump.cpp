@@ -41,8 +41,28 @@ StepDump::StepDump(const std::string& path, const std::string& configuration, co
     write(file_, "parameters/" + parameter.name, learner.parameters().master(parameter), queue);
 }
 
+void StepDump::write_draws(Queue& queue, const Learner& learner) {
+  for (const auto& [name, values] : learner.objective().draws()) {
+    std::vector<std::int32_t> host(static_cast<std::size_t>(values.elements()));
+    queue.copy_out(values, host.data());
+    write<std::int32_t>(file_, "draws/" + name, host, values.shape());
+  }
+  const NoteBatch& notes = learner.batch().notes;
+  if (!notes) return;
+  std::int32_t count = 0;
+  queue.copy_out(notes.count, &count);
+  file_.set_attribute("notes", std::int64_t{count});
+  for (const auto& [name, rows] : {std::pair{"begin", notes.begin}, {"end", notes.end}}) {
+    std::vector<std::int32_t> host(static_cast<std::size_t>(rows.elements()));
+    queue.copy_out(rows, host.data());
+    write<std::int32_t>(file_, std::string("notes/") + name, host, rows.shape());
+  }
+  write(file_, "notes/vectors", notes.vectors, queue);
+}
+
 void StepDump::finish(const StepResult& result, Queue& queue, Learner& learner) {
   file_.set_attribute("loss", result.metrics.front());
+  write_draws(queue, learner);
   for (const Parameter& parameter : learner.parameters().all())
     write(file_, "gradients/" + parameter.name, learner.parameters().gradient(parameter), queue);
   file_.close();

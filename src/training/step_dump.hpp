@@ -13,10 +13,12 @@ class StepDump {
   /// Creates the file and writes what the step starts from: configuration, batch and weights.
   StepDump(const std::string& path, const std::string& configuration, const HostBatch& batch, const BatchShape& shape,
            Queue& queue, Learner& learner);
-  /// Writes what the step computed: loss and gradients, before clipping.
+  /// Writes what the step drew and computed: loss and gradients, before clipping.
   void finish(const StepResult& result, Queue& queue, Learner& learner);
 
  private:
+  void write_draws(Queue& queue, const Learner& learner);
+
   hdf5::File file_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// Validation: the same sequences of the validation split with the same masks each time, whatever the run's seed and ranks.
+// Validation: the same sequences of the validation split with the same masks each time, whatever the run's seed and
+// ranks.
 
 #include <array>
 
@@ -9,8 +10,8 @@ namespace tenfold {
 
 class Validator {
  public:
-  /// Loss means of selected tokens by where they stand: within the window of a rare word, in sequences with one, in sequences
-  /// without. NaN where there are none.
+  /// Loss means of selected tokens by where they stand: within the window of a rare word, in sequences with one, in
+  /// sequences without. NaN where there are none.
   struct Split {
     double near_rare_word, with_rare_word, without_rare_word;
   };

@@ -18,7 +18,9 @@ constexpr int heads = 3;
 constexpr int vocabulary = 40;
 constexpr BatchShape shape{2, 9, 4};
 
-PositionShape positions(bool untied, bool relative) { return {!untied, untied, relative, true, 32, 128, shape.length}; }
+PositionShape positions(bool untied, bool relative) {
+  return {!untied, untied, relative, true, 32, 128, shape.length};
+}
 
 class KernelLibraries : public testing::Environment {
  public:
@@ -41,7 +43,8 @@ struct Fixture {
     parameters.initialise(queue, 3);
     // Larger weights than the initial ones, so that every part matters.
     for (const Parameter& parameter : parameters.all())
-      if (parameter.initial == Initial::normal) kernels::fill_normal(queue, parameter.offset, 0, 0.5F, parameters.master(parameter));
+      if (parameter.initial == Initial::normal)
+        kernels::fill_normal(queue, parameter.offset, 0, 0.5F, parameters.master(parameter));
     parameters.refresh(queue);
   }
 
