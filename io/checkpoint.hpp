@@ -50,6 +50,7 @@ struct DamagedCheckpoint {
 struct SavedCheckpoint {
   std::string path;
   std::uint64_t bytes = 0;
+  std::vector<std::string> kept;           ///< good ones that are there now, newest first
   std::vector<std::string> removed;        ///< older ones that gave way to it
   std::vector<DamagedCheckpoint> damaged;  ///< others found damaged, which stay where they are, except that one of the
                                            ///< same step is set aside under another name

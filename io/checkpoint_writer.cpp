@@ -123,15 +123,16 @@ void write_unnamed(const std::string& path, std::int64_t step, const CheckpointC
 
 /// Newest first: `keep` good ones stay, further good ones are removed, damaged ones are left alone.
 void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, MPI_Comm communicator) {
-  int good = 0;
   for (const std::string& path : detail::newest_first(folder, communicator)) {
     const bool just_written = path == saved.path;
     const std::string damage = just_written ? "" : detail::check_seal(path, communicator).damage;
     if (!damage.empty()) {
       saved.damaged.push_back({path, damage});
-    } else if (++good > keep && !just_written) {
+    } else if (std::ssize(saved.kept) >= keep && !just_written) {
       agree_on_root(communicator, [&] { std::filesystem::remove(path); });
       saved.removed.push_back(path);
+    } else {
+      saved.kept.push_back(path);
     }
   }
 }

@@ -28,24 +28,26 @@ std::string now() {
   return buffer.data();
 }
 
-Json jobs_before(const std::string& path) {
-  if (!std::filesystem::exists(path)) return Json::array();
+/// What the jobs before left.
+Json content_before(const std::string& path) {
+  if (!std::filesystem::exists(path)) return {{"checkpoints", Json::array()}, {"jobs", Json::array()}};
   const Json old = Json::parse(detail::read_file(path), nullptr, false);
-  if (old.is_discarded() || !old.contains("schema") || !old.contains("jobs")) {
+  if (old.is_discarded() || !old.contains("schema") || !old.contains("jobs") || !old.contains("checkpoints")) {
     throw InputError(text(path, " is not a manifest of ours; move it away"));
   }
   if (old.at("schema") > manifest_schema) {
     throw InputError(text(path, " has schema version ", old.at("schema").dump(), "; this tenfold reads up to ",
                           manifest_schema, ": use a newer one"));
   }
-  return old.at("jobs");
+  return old;
 }
 
 }  // namespace
 
 Manifest::Manifest(const std::string& path, const RunDescription& run)
     : path_(path), content_(std::make_unique<Json>()) {
-  Json jobs = jobs_before(path);
+  const Json before = content_before(path);
+  Json jobs = before.at("jobs");
   jobs.push_back({{"version", version()},
                   {"git_commit", git_commit()},
                   {"libraries", run.libraries},
@@ -60,7 +62,7 @@ Manifest::Manifest(const std::string& path, const RunDescription& run)
                {"configuration", run.configuration},
                {"corpus", {{"path", run.corpus}, {"digest", run.corpus_digest}}},
                {"parameters", run.parameters},
-               {"checkpoints", Json::array()},
+               {"checkpoints", before.at("checkpoints")},
                {"jobs", std::move(jobs)}};
   write();
 }

@@ -6,7 +6,8 @@
 set -euo pipefail
 
 [ $# -le 1 ] || { echo "usage: $0 [RUN_FOLDER]" >&2; exit 2; }
-run=$(realpath -m "${1:-runs/quickstart}")
+run=runs/quickstart
+[ $# -eq 0 ] || run=$(realpath -m "$1")
 cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
 
@@ -55,7 +56,7 @@ Trace       $run/trace.h5
 Checkpoint  $checkpoint
 Corpus      $corpus
 To stop     send SIGUSR1 to mpirun: the run saves a checkpoint and exits with 75
-To resume   the same command, on any number of ranks; with more steps, for instance:
+To resume   the same command, on any number of ranks; with more steps, for instance, in $PWD:
   source jobscripts/machines/debian-workstation/profile.sh
   launch $ranks $tenfold ${train[*]/--run.steps=$steps/--run.steps=2000}
 All keys    $tenfold pretrain --help

@@ -1,6 +1,5 @@
 #include "training/pretraining.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -128,7 +127,6 @@ void Pretraining::resume() {
     if (notes_) restore_notes(checkpoint, notes_->dictionary());
   });
   resumed_at_ = state_.step;
-  checkpoints_ = {*found.path};
 }
 
 void Pretraining::expect_same_run(const RunState& stored) const {
@@ -252,16 +250,18 @@ void Pretraining::save() {
   runtime_.progress().region("tenfold::checkpoint::save");
   const auto start = Clock::now();
   if (reporter_) reporter_->flush();
+  CheckpointContent content = checkpoint_content(state_, learner_, grid_.data());
+  NoteSnapshot snapshot;  // outlives the content, which points into it
+  if (notes_) {
+    snapshot = notes_->dictionary().snapshot();
+    add_notes(snapshot, notes_->dictionary(), note_words_, content);
+  }
   // It fails on all ranks alike; agreed on, that is said once.
   const SavedCheckpoint saved = agree(runtime_.world(), [&] {
-    return save_checkpoint(checkpoint_folder(settings_), state_.step,
-                           checkpoint_content(state_, learner_, grid_.data()), settings_.checkpoint.keep,
+    return save_checkpoint(checkpoint_folder(settings_), state_.step, content, settings_.checkpoint.keep,
                            grid_.data().native());
   });
-  std::erase_if(checkpoints_,
-                [&](const std::string& path) { return std::ranges::find(saved.removed, path) != saved.removed.end(); });
-  checkpoints_.push_back(saved.path);
-  if (manifest_) manifest_->set_checkpoints(checkpoints_);
+  if (manifest_) manifest_->set_checkpoints(saved.kept);
   seconds_checkpoint_ += seconds_since(start);
   say(text("saved ", saved.path, " (", static_cast<double>(saved.bytes) / mebi, " MiB)"));
 }

@@ -45,6 +45,7 @@ class Pretraining {
   Runtime& runtime_;
   ProcessGrid grid_;
   Watchdog watchdog_;
+  StopSignals signals_;
   Queue queue_;
   Corpus corpus_;
   double peak_;               ///< matrix-product FLOP/s of all ranks
@@ -60,10 +61,8 @@ class Pretraining {
   Validator validator_;
   RunState state_;
   std::optional<std::int64_t> resumed_at_;
-  StopSignals signals_;
   std::unique_ptr<Manifest> manifest_;  ///< rank 0 only
   std::unique_ptr<Reporter> reporter_;  ///< rank 0 only
-  std::vector<std::string> checkpoints_;
   double seconds_checkpoint_ = 0;
 };
 

@@ -7,6 +7,7 @@
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
@@ -61,7 +62,7 @@ class Run(support.TestCase):
         again = self.folder()
         with h5py.File(self.run_folder.run / "trace.h5", "r") as file:
             configuration = file["configuration"].asstr()[()]
-        self.assertIn(configuration.strip(), self.output, "it is printed, too")
+        self.assertEqual(self.output.count(configuration.strip()), 1, "it is printed once")
         (again.path / "run.ini").write_text(configuration)
         said("pretrain", "run.ini", ranks=2, folder=again.path)
         self.assertEqual(again.trace()["loss"].tobytes(), self.run_folder.trace()["loss"].tobytes())
@@ -83,7 +84,7 @@ class Run(support.TestCase):
         (job,) = manifest["jobs"]
         self.assertEqual((job["exit_status"], job["first_step"], job["last_step"], len(job["hosts"])), (0, 0, 12, 2))
         self.assertEqual([pathlib.Path(path).name for path in manifest["checkpoints"]],
-                         [path.name for path in self.run_folder.checkpoints()])
+                         [path.name for path in reversed(self.run_folder.checkpoints())])
         log = (self.run_folder.run / "log.txt").read_text()
         for words in ("step 12/12  loss", "validation at step 10", "saved", "memory a rank", "summary: step 12 of 12"):
             self.assertIn(words, log)
@@ -91,6 +92,10 @@ class Run(support.TestCase):
         for line in (self.run_folder.run / "mllog.txt").read_text().splitlines():
             json.loads(line.removeprefix(":::MLLOG "))
         self.assertEqual((self.run_folder.run / "lock").read_text(), "")
+
+    def test_the_ranks_are_shown_with_their_hosts(self):
+        for rank in range(2):
+            self.assertRegex(self.output, rf"(?m)^{rank} +{re.escape(socket.gethostname())} +\d+ ")
 
     def test_output_to_a_file_has_no_terminal_codes(self):
         self.assertNotIn("\033", self.output)

@@ -44,6 +44,14 @@ class Curve(support.TestCase):
             run.pretrain(ranks)
             self.expect_reference_curve(run, f"{ranks} ranks")
 
+    def test_everything_on_follows_one_curve(self):
+        reference = None
+        for ranks in (None, 2, 3):
+            run = self.folder()
+            run.pretrain(ranks, support.EVERYTHING)
+            reference = run.trace()[CURVE] if reference is None else reference
+            self.assert_close(run.trace()[CURVE], reference, 10 * TOLERANCE, f"{ranks} ranks")
+
     def test_gradient_accumulation_follows_the_same_curve(self):
         for ranks, micro_batch in ((None, 8), (2, 3)):
             run = self.folder()

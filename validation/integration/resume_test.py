@@ -16,25 +16,27 @@ import seal
 import support
 
 RANKS = 2
-KEYS = {"run.steps": 200}
+STEPS = 200
 STOPPED = 75
 
 
 class Resume(support.TestCase):
+    KEYS = {"run.steps": STEPS}
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.whole = cls.enterClassContext(support.temporary_run())
-        cls.whole.pretrain(RANKS, KEYS)
+        cls.whole.pretrain(RANKS, cls.KEYS)
 
     def stop(self, run, step, send):
         """Starts or resumes a run and stops it after that step; the step to which it came."""
-        with run.start(RANKS, KEYS) as job:
+        with run.start(RANKS, self.KEYS) as job:
             job.wait_for_step(step)
             send(job)
             result = support.expect_code(STOPPED, job.end())
         last = int(run.trace()["step"][-1])
-        self.assertLess(last, KEYS["run.steps"], "over before the signal came")
+        self.assertLess(last, STEPS, "over before the signal came")
         self.assertEqual(run.checkpoints()[-1].name, f"step-{last:08d}.h5")
         self.assertIn(f"stopped on request after step {last}", result.stdout)
         return last
@@ -52,10 +54,10 @@ class Resume(support.TestCase):
         run = self.folder()
         first = self.stop(run, 20, lambda job: job.process.send_signal(signal.SIGUSR1))
         self.stop(run, first + 20, lambda job: os.kill(job.ranks()[-1], signal.SIGTERM))
-        self.assertIn("resumed at step", run.pretrain(RANKS, KEYS).stdout)
+        self.assertIn("resumed at step", run.pretrain(RANKS, self.KEYS).stdout)
         self.expect_same_end(run)
         self.assertEqual(run.checkpoints()[-1].read_bytes(), self.whole.checkpoints()[-1].read_bytes())
-        run.pretrain(RANKS, KEYS)  # nothing is left to do
+        run.pretrain(RANKS, self.KEYS)  # nothing is left to do
         self.expect_same_end(run)
 
     def test_resumed_on_other_ranks_follows_the_curve(self):
@@ -64,7 +66,7 @@ class Resume(support.TestCase):
         reference = self.whole.trace()["loss"]
         for ranks in (None, 3, 4):
             run = stopped.copy(self.folder())
-            run.pretrain(ranks, KEYS)
+            run.pretrain(ranks, self.KEYS)
             self.assertEqual(run.trace()["loss"][:step].tobytes(), reference[:step].tobytes(), "rows from before")
             nearby = slice(step, step + 50)
             self.assert_close(run.trace()["loss"][nearby], reference[nearby], 1e-5, f"{ranks} ranks from step {step}")
@@ -77,10 +79,10 @@ class Resume(support.TestCase):
             checkpoint["tensors/weights/embeddings.layer_norm.weight"][3] = numpy.nan
         seal.reseal(file)
         before = support.state(file)
-        steps = KEYS["run.steps"] + 3
+        steps = STEPS + 3
         for ranks in (None, 2, 3, 4):
             run = source.copy(self.folder())
-            run.pretrain(ranks, {"run.steps": steps})
+            run.pretrain(ranks, {**self.KEYS, "run.steps": steps})
             after = support.state(run.checkpoints()[-1])
             self.assertEqual(after["integers@skipped_in_row"], 3)
             self.assertEqual(after["integers@step"], steps)
@@ -92,7 +94,7 @@ class Resume(support.TestCase):
         run = self.folder()
         reached = 0
         for attempt in range(5):
-            with run.start(RANKS, {**KEYS, "checkpoint.every": 1}) as job:
+            with run.start(RANKS, {**self.KEYS, "checkpoint.every": 1}) as job:
                 job.wait_for("^saved ")
                 ranks = job.ranks()
                 if attempt % 2 == 0:
@@ -105,9 +107,16 @@ class Resume(support.TestCase):
             saved = int(run.checkpoints()[-1].stem[-8:])
             self.assertGreater(saved, reached, "a saved step is never lost")
             reached = saved
-        run.pretrain(RANKS, KEYS)
+        run.pretrain(RANKS, self.KEYS)
         self.assertEqual(list(run.run.glob("checkpoints/*.part")), [])
         self.expect_same_end(run)
+
+
+class ResumeWithEverything(Resume):
+    """A generator, draws from it, and notes."""
+
+    KEYS = {**Resume.KEYS, **support.EVERYTHING}
+    test_killed_at_any_moment_resumes_to_the_same_bits = None  # the same files in the same way
 
 
 def wait_for_a_save(run, job):

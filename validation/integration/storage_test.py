@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -59,6 +60,11 @@ def empty(path):
     os.truncate(path, 0)
 
 
+def in_manifest(run):
+    """Names of the checkpoints that the manifest lists."""
+    return [pathlib.Path(path).name for path in json.loads((run.run / "manifest.json").read_text())["checkpoints"]]
+
+
 class Storage(support.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -86,6 +92,7 @@ class Storage(support.TestCase):
             self.assertRegex(result.stdout, r"skipped damaged checkpoint .*step-00000030\.h5: \w", damage)
             self.assertIn("resumed at step 20", result.stdout, damage)
             self.expect_same_end(run)
+            self.assertEqual(in_manifest(run), [f"step-{step:08d}.h5" for step in (30, 20, 10)])
             (aside,) = run.run.glob("checkpoints/*.damaged")
             self.assertEqual(aside.read_bytes(), damaged, "what was damaged is never deleted")
 

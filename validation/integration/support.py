@@ -32,6 +32,8 @@ SETTINGS = {
     "checkpoint.every": 1000000, "validation.every": 25, "validation.sequences": 24, "log.every": 1, "parallel.threads": 1,
 }
 VOCABULARY = 500
+# The most that a run can do at once: other networks, draws from their output, and the distributed notes.
+EVERYTHING = {"objective.kind": "multiple-choice", "notes.enabled": "true"}
 
 program = None  # path of tenfold, set by main()
 

@@ -3,8 +3,9 @@
 Sample run:  /usr/bin/python3 validation/parity/compare.py step.h5 ...
 
 The error of a gradient is |g - reference| / max(|reference|, 1e-6 |all reference gradients|), Euclidean norms, so that
-parameters whose gradient is exactly zero are held to rounding noise. Exits with 1 if an error is above the tolerance, or a
-parameter is missing, unexpected or of another shape.
+parameters whose gradient is exactly zero are held to rounding noise. Draws and notes are taken from the dump, but must obey
+their laws. Exits with 1 if they do not, an error is above the tolerance, or a parameter is missing, unexpected or of another
+shape.
 """
 
 import argparse
@@ -14,13 +15,20 @@ import sys
 import h5py
 import torch
 
+import objectives
 import reference
 
+PAD, UNK, CLS, SEP, MASK, NOTA = range(6)
 
-def read_model(configuration, vocabulary):
-    """From the INI text of an effective configuration, which names only the keys that have a meaning in it."""
+
+def read_configuration(text):
+    """The INI text of an effective configuration, which names only the keys that have a meaning in it."""
     ini = configparser.ConfigParser(interpolation=None)
-    ini.read_string(configuration)
+    ini.read_string(text)
+    return ini
+
+
+def read_model(ini, vocabulary):
     section = ini["model"]
     optional = dict(
         untie_cls=section.getboolean("untie_cls"),
@@ -39,17 +47,44 @@ def read_model(configuration, vocabulary):
     )
 
 
-def read_batch(group, count):
+def read_objective(ini):
+    section = ini["objective"]
+    if section["kind"] == "mlm":
+        return objectives.Objective("mlm")
+    return objectives.Objective(section["kind"], section.getint("generator_divider"), section.getfloat("loss_weight"))
 
-    def integers(name):
-        return torch.from_numpy(group[name][()].astype("int64"))
 
-    return dict(
-        tokens=integers("tokens"),
-        lengths=integers("lengths"),
-        selected_rows=integers("selected_rows")[:count],
-        labels=integers("labels")[:count],
-        selected_count=count,
+def read_integers(data):
+    return torch.from_numpy(data[()].astype("int64"))
+
+
+def read_batch(file, objective):
+    batch, count = file["batch"], int(file.attrs["selected"])
+    fields = dict(
+        tokens=read_integers(batch["tokens"]),
+        original=read_integers(batch["original"]),
+        lengths=read_integers(batch["lengths"]),
+        selected_rows=read_integers(batch["selected_rows"])[:count],
+        labels=read_integers(batch["labels"])[:count],
+    )
+    if objective.kind != "mlm":
+        fields["corrupted"] = read_integers(file["draws/corrupted"]).view_as(fields["tokens"])
+    if objective.kind == "multiple-choice":
+        fields.update(candidates=read_integers(file["draws/candidates"]), answers=read_integers(file["draws/labels"]))
+    return objectives.Batch(**fields)
+
+
+def read_notes(file, ini):
+    section = ini["notes"]
+    if not section.getboolean("enabled"):
+        return None
+    group, count = file["notes"], int(file.attrs["notes"])
+    return reference.Notes(
+        begin=read_integers(group["begin"])[:count],
+        end=read_integers(group["end"])[:count],
+        vectors=torch.tensor(group["vectors"][:count], dtype=torch.float64),
+        mix=section.getfloat("mix"),
+        rescale=section.getboolean("rescale"),
     )
 
 
@@ -57,35 +92,84 @@ def read_tensors(group):
     return {name: torch.tensor(group[name][()], dtype=torch.float64) for name in group}
 
 
-def name_failures(model, tensors, kind):
+def name_failures(shapes, tensors, kind):
     """Missing, unexpected and wrongly shaped parameters, one line each."""
-    expected = reference.parameter_shapes(model)
-    lines = [f"missing {kind} {name}" for name in sorted(expected.keys() - tensors.keys())]
-    lines += [f"unexpected {kind} {name}" for name in sorted(tensors.keys() - expected.keys())]
-    for name in sorted(expected.keys() & tensors.keys()):
-        if tuple(tensors[name].shape) != expected[name]:
-            lines.append(f"{kind} {name} has shape {tuple(tensors[name].shape)}, not {expected[name]}")
+    lines = [f"missing {kind} {name}" for name in sorted(shapes.keys() - tensors.keys())]
+    lines += [f"unexpected {kind} {name}" for name in sorted(tensors.keys() - shapes.keys())]
+    for name in sorted(shapes.keys() & tensors.keys()):
+        if tuple(tensors[name].shape) != shapes[name]:
+            lines.append(f"{kind} {name} has shape {tuple(tensors[name].shape)}, not {shapes[name]}")
     return lines
+
+
+def batch_failures(batch, notes):
+    """Laws of masking and of notes, one line for each that is broken."""
+    original, selected = batch.original.flatten(), torch.zeros(batch.original.numel(), dtype=torch.bool)
+    selected[batch.selected_rows] = True
+    real = reference.real_tokens(batch.original, batch.lengths).flatten()
+    laws = {
+        "some tokens are selected, each once": 0 < int(selected.sum()) == len(batch.selected_rows),
+        "selected tokens are real": bool(real[selected].all()),
+        "labels are the original tokens": torch.equal(batch.labels, original[batch.selected_rows]),
+        "only selected tokens are masked": bool((batch.tokens.flatten() == original)[~selected].all()),
+    }
+    if batch.corrupted is not None:
+        laws["only selected tokens are replaced"] = bool((batch.corrupted.flatten() == original)[~selected].all())
+        drawn = batch.corrupted.flatten()[selected]
+        laws["no control token is drawn"] = not torch.isin(drawn, torch.tensor([PAD, CLS, MASK, NOTA])).any()
+    if notes is not None:
+        spans, length = list(zip(notes.begin.tolist(), notes.end.tolist())), batch.tokens.shape[1]
+        laws["occurrences lie in one sequence"] = all(a < b and a // length == (b - 1) // length for a, b in spans)
+        laws["a word with a selected token has no note"] = all(bool((real & ~selected)[a:b].all()) for a, b in spans)
+    return [f"not true: {law}" for law, holds in laws.items() if not holds]
+
+
+def choice_failures(batch):
+    """Laws of the answers that MC-BERT chooses from, drawn without replacement as the paper says."""
+    real = reference.real_tokens(batch.original, batch.lengths).flatten()
+    truth, slots = batch.original.flatten()[real], batch.candidates[real]
+    replaced = (batch.corrupted != batch.original).flatten()[real]
+    used = (slots >= 0).sum(dim=1)
+    negatives = slots.clone()
+    negatives[:, 0] = -1
+    negatives[replaced, 1] = -1
+    ordered = negatives.sort(dim=1).values
+    laws = {
+        "slot 0 is none of the above": bool((slots[:, 0] == NOTA).all()),
+        "slot 1 is the truth where it was replaced": torch.equal(slots[replaced, 1], truth[replaced]),
+        "the answer is the truth where it was replaced, else none": torch.equal(batch.answers[real], replaced.long()),
+        "all have the same number of answers": bool((used == used[0]).all()) and bool((slots[:, :used[0]] >= 0).all()),
+        "no wrong answer is the truth": not (negatives == truth[:, None]).any(),
+        "no wrong answer comes twice": not ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(),
+        "no wrong answer is a control token": not torch.isin(negatives, torch.tensor([PAD, CLS, MASK, NOTA])).any(),
+    }
+    return [f"not true: {law}" for law, holds in laws.items() if not holds]
 
 
 def compare(path, tolerance):
     """Print the table of one file; return whether all of it agrees."""
     with h5py.File(path) as file:
-        configuration = file["configuration"].asstr()[()]
+        ini = read_configuration(file["configuration"].asstr()[()])
         parameters, gradients = read_tensors(file["parameters"]), read_tensors(file["gradients"])
-        batch, loss = read_batch(file["batch"], int(file.attrs["selected"])), float(file.attrs["loss"])
-    model = read_model(configuration, parameters["embeddings.token.weight"].shape[0])
-    print(f"{path}: {model.position}, [CLS] {'untied' if model.is_tupe and model.untie_cls else 'like any position'}, "
-          f"{batch['tokens'].shape[0]} sequences, {batch['selected_count']} selected tokens")
+        objective, notes = read_objective(ini), read_notes(file, ini)
+        batch, loss = read_batch(file, objective), float(file.attrs["loss"])
+    model = read_model(ini, parameters["embeddings.token.weight"].shape[0])
+    cls = "untied" if model.is_tupe and model.untie_cls else "like any position"
+    print(f"{path}: {objective.kind}, {model.position}, [CLS] {cls}, {len(batch.lengths)} sequences, "
+          f"{len(batch.selected_rows)} selected tokens, {'no' if notes is None else len(notes.begin)} notes")
 
-    failures = name_failures(model, parameters, "parameter") + name_failures(model, gradients, "gradient")
+    shapes = objectives.parameter_shapes(model, objective)
+    failures = name_failures(shapes, parameters, "parameter") + name_failures(shapes, gradients, "gradient")
+    failures += batch_failures(batch, notes)
+    if objective.kind == "multiple-choice" and ini["objective"]["sampling"] == "exact":
+        failures += choice_failures(batch)
     if failures:
         print("\n".join(failures))
         return False
 
     for value in parameters.values():
         value.requires_grad_()
-    reference_loss = reference.masked_lm_loss(parameters, model, **batch)
+    reference_loss = objectives.loss(parameters, model, objective, batch, notes)
     expected = dict(zip(parameters, torch.autograd.grad(reference_loss, list(parameters.values()))))
     floor = 1e-6 * float(torch.stack([g.norm() for g in expected.values()]).norm())
 

@@ -1,7 +1,8 @@
-"""BERT and TUPE encoders with a masked language model head, in plain PyTorch.
+"""BERT and TUPE encoders with a masked language model head and notes in their input, in plain PyTorch.
 
 An independent statement of what tenfold computes, for comparing losses and gradients. Post-LN blocks, exact GELU, no
 dropout. Parameters are a dictionary from checkpoint names to tensors; linear weights are [out, in], y = x W^T + b.
+A network whose token table is projected from another's (a generator) differs in its input and output matrix only.
 Shapes: B sequences, T positions, d width, H heads, F feed-forward, V vocabulary.
 """
 
@@ -27,6 +28,7 @@ class Model:
     untie_cls: bool = True  # TUPE only
     relative_buckets: int = 32
     relative_max_distance: int = 128
+    table_width: int | None = None  # of the token table of another network, projected to this one's width
 
     @property
     def is_tupe(self):
@@ -37,10 +39,32 @@ class Model:
         return self.position in ("relative", "tupe-r")
 
 
-def parameter_shapes(model):
-    """Name and shape of every parameter of a checkpoint of this model."""
-    d, f, v = model.width, model.feed_forward, model.vocabulary
-    shapes = {"embeddings.token.weight": (v, d), "head.bias": (v,)}
+@dataclass(frozen=True)
+class Notes:
+    """Notes of n occurrences of rare words, each at the rows b * T + t from begin on and before end. They are data: no
+    gradient flows into them, nor into the factor of `rescale`, which gives a note the norm of the embedding it joins."""
+
+    begin: torch.Tensor  # [n]
+    end: torch.Tensor  # [n]
+    vectors: torch.Tensor  # [n, width of the token table]
+    mix: float
+    rescale: bool = False
+
+    def mixed_into(self, x):
+        """(1 - mix) x + mix note at the rows of an occurrence, x [B, T, width] elsewhere."""
+        rows = x.flatten(0, 1)
+        note, share = torch.zeros_like(rows), torch.zeros_like(rows[:, :1])
+        for begin, end, vector in zip(self.begin, self.end, self.vectors.detach()):
+            note[begin:end], share[begin:end] = vector, self.mix
+            if self.rescale:
+                note[begin:end] *= rows[begin:end].detach().norm(dim=1, keepdim=True) / vector.norm()
+        return ((1 - share) * rows + share * note).unflatten(0, x.shape[:2])
+
+
+def encoder_shapes(model):
+    """Name and shape of every parameter of the encoder itself, with the token table if it is its own."""
+    d, f = model.width, model.feed_forward
+    shapes = {}
 
     def linear(name, rows, columns):
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (rows, columns), (rows,)
@@ -48,6 +72,10 @@ def parameter_shapes(model):
     def layer_norm(name):
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (d,), (d,)
 
+    if model.table_width is None:
+        shapes["embeddings.token.weight"] = (model.vocabulary, d)
+    else:
+        linear("projection", d, model.table_width)
     layer_norm("embeddings.layer_norm")
     if model.is_tupe:
         shapes["position.table.weight"] = (model.length, d)
@@ -68,9 +96,19 @@ def parameter_shapes(model):
         linear(f"{layer}.feed_forward.input", f, d)
         linear(f"{layer}.feed_forward.output", d, f)
         layer_norm(f"{layer}.feed_forward.layer_norm")
-    linear("head.dense", d, d)
-    layer_norm("head.layer_norm")
     return shapes
+
+
+def head_shapes(model):
+    """Of the masked language model head but for the output matrix, which is the token table."""
+    d = model.width
+    return {"head.dense.weight": (d, d), "head.dense.bias": (d,), "head.layer_norm.weight": (d,),
+            "head.layer_norm.bias": (d,), "head.bias": (model.vocabulary,)}
+
+
+def parameter_shapes(model):
+    """Name and shape of every parameter of an encoder with its masked language model head."""
+    return {**encoder_shapes(model), **head_shapes(model)}
 
 
 def linear(parameters, name, x):
@@ -137,11 +175,19 @@ def position_bias(parameters, model, length):
     return torch.cat([torch.zeros_like(others[:, :1]), others], dim=1)
 
 
-def embed(parameters, model, tokens, real):
-    """X0 [B, T, d]; rows of padding are zero."""
+def embed(parameters, model, tokens, real, notes=None):
+    """X0 [B, T, d]; rows of padding are zero. Notes are mixed with all that the token table's width can hold: with the
+    position term too, unless the network is a projected one, where positions join after the projection."""
     x = parameters["embeddings.token.weight"][tokens]
-    if not model.is_tupe:
-        x = x + parameters["embeddings.position.weight"][: tokens.shape[1]]
+    position = 0.0 if model.is_tupe else parameters["embeddings.position.weight"][: tokens.shape[1]]
+
+    def mixed(embedding):
+        return embedding if notes is None else notes.mixed_into(embedding)
+
+    if model.table_width is None:
+        x = mixed(x + position)
+    else:
+        x = linear(parameters, "projection", mixed(x)) + position
     return layer_norm(parameters, "embeddings.layer_norm", x) * real[:, :, None]
 
 
@@ -155,11 +201,16 @@ def attention(parameters, model, name, x, bias, real):
     return linear(parameters, f"{name}.output", (weights @ value).transpose(-2, -3).flatten(-2))
 
 
-def encode(parameters, model, tokens, lengths, bias):
+def real_tokens(tokens, lengths):
+    """[B, T]: true but for padding."""
+    return torch.arange(tokens.shape[1]) < lengths[:, None]
+
+
+def encode(parameters, model, tokens, lengths, bias, notes=None):
     """Final hidden states [B, T, d] of tokens [B, T] of which the first lengths [B] are real, given the position
     bias [H, T, T]."""
-    real = torch.arange(tokens.shape[1]) < lengths[:, None]
-    x = embed(parameters, model, tokens, real)
+    real = real_tokens(tokens, lengths)
+    x = embed(parameters, model, tokens, real, notes)
     for n in range(model.layers):
         name = f"encoder.layer.{n}"
         y = attention(parameters, model, f"{name}.attention", x, bias, real)
@@ -170,11 +221,18 @@ def encode(parameters, model, tokens, lengths, bias):
     return x
 
 
-def masked_lm_loss(parameters, model, tokens, lengths, selected_rows, labels, selected_count):
+def head_hidden(parameters, x):
+    """What the head multiplies with the output matrix, of rows x [n, d]."""
+    return layer_norm(parameters, "head.layer_norm", F.gelu(linear(parameters, "head.dense", x)))
+
+
+def masked_lm_loss(parameters, model, tokens, lengths, selected_rows, labels, selected_count, notes=None):
     """Sum of the negative log-likelihoods (nats) of labels [n] at rows b * T + t of selected_rows [n], divided by the
     number of selected tokens of the whole optimizer step."""
     bias = position_bias(parameters, model, tokens.shape[1])
-    x = encode(parameters, model, tokens, lengths, bias).flatten(0, 1)[selected_rows]
-    h = layer_norm(parameters, "head.layer_norm", F.gelu(linear(parameters, "head.dense", x)))
-    logits = h @ parameters["embeddings.token.weight"].T + parameters["head.bias"]
+    x = encode(parameters, model, tokens, lengths, bias, notes).flatten(0, 1)[selected_rows]
+    table = parameters["embeddings.token.weight"]
+    if model.table_width is not None:
+        table = linear(parameters, "projection", table)
+    logits = head_hidden(parameters, x) @ table.T + parameters["head.bias"]
     return F.cross_entropy(logits, labels, reduction="sum") / selected_count

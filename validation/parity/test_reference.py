@@ -46,7 +46,7 @@ def gradients(parameters, model, batch):
 
 class ReferenceTest(unittest.TestCase):
     def test_bucket_table(self):
-        """METHODS' table of 32 buckets and distance 128, made by hand."""
+        """TUPE's table of 32 buckets and distance 128, made by hand."""
         first_distance = {**{n: n for n in range(8)}, 8: 8, 12: 9, 16: 10, 23: 11, 32: 12, 46: 13, 64: 14, 91: 15}
         bucket = None
         for distance in range(200):

@@ -1,0 +1,181 @@
+#include "kernels/candidates.hpp"
+
+#include <algorithm>
+
+#include "op_test.hpp"
+
+namespace tenfold::test {
+namespace {
+
+class CandidatesTest : public OpTest {
+ protected:
+  struct Questions {
+    Values candidates, labels;
+  };
+  Questions questions(const Values& original, const Values& replaced, const Values& negatives, double k,
+                      std::int64_t slots) {
+    const auto rows = static_cast<std::int64_t>(original.size());
+    const Tensor candidates = make(DType::i32, {rows, slots}, Values(original.size() * std::size_t(slots), 99)),
+                 labels = make(DType::i32, {rows}, Values(original.size(), 99));
+    kernels::make_questions(queue_, make(DType::i32, {rows}, original), make(DType::i32, {rows}, replaced),
+                            make(DType::i32, {rows, slots - 1}, negatives), make(DType::i32, {1}, {k}), 5, candidates,
+                            labels);
+    return {read(candidates), read(labels)};
+  }
+
+  /// Positions, their candidates and the parameters that score them.
+  struct Head {
+    Tensor hidden, table, bias;
+    Values candidates, labels, lengths;
+    std::size_t slots;
+    double weight = 1;
+  };
+  struct Result {
+    Values losses, choice, dhidden, dtable, dbias;
+  };
+  /// dtable and dbias start at `before`.
+  Result run(const Head& head, double before = 0) {
+    const std::int64_t rows = head.hidden[0], batch = static_cast<std::int64_t>(head.lengths.size());
+    const Tensor losses = poisoned(DType::f32, {rows}),
+                 choice = make(DType::i32, {rows}, Values(head.labels.size(), 99)),
+                 dhidden = poisoned(head.hidden.shape());
+    const Tensor dtable = make(DType::f32, head.table.shape(), Values(std::size_t(head.table.elements()), before)),
+                 dbias = make(DType::f32, {head.table[0]}, Values(std::size_t(head.table[0]), before));
+    kernels::candidate_loss(queue_, head.hidden, head.table, head.bias,
+                            make(DType::i32, {rows, std::int64_t(head.slots)}, head.candidates),
+                            make(DType::i32, {rows}, head.labels), make(DType::i32, {batch}, head.lengths),
+                            make(DType::f32, {1}, {head.weight}), losses, choice, dhidden, dtable, dbias);
+    return {read(losses), read(choice), read(dhidden), read(dtable), read(dbias)};
+  }
+  /// Candidates and labels as questions have them, with some slots empty.
+  Head random_head(std::int64_t width) {
+    const std::int64_t vocabulary = 9;
+    Head head{random({6, width}), random({vocabulary, width}), random(DType::f32, {vocabulary}), {}, {}, {3, 1}, 4};
+    head.candidates = {5, 1, 2, 3, 5, 0, 8, -1, 5, 4, -1, -1, 5, 7, 6, 5, -1, -1, -1, -1, -1, -1, -1, -1};
+    head.labels = {0, 1, 1, 0, -1, -1};
+    head.weight = 0.37;
+    return head;
+  }
+};
+TENFOLD_F32_AND_BF16(CandidatesTest);
+
+/// Losses of all positions in double precision.
+Values losses_of(const Values& hidden, const Values& table, const Values& bias, const Values& candidates,
+                 const Values& labels, const Values& lengths, std::size_t slots) {
+  const std::size_t rows = labels.size(), width = hidden.size() / rows, length = rows / lengths.size();
+  Values losses;
+  for (std::size_t n = 0; n < rows; ++n) {
+    if (static_cast<double>(n % length) >= lengths[n / length]) {
+      losses.push_back(0);
+      continue;
+    }
+    double sum = 0, truth = 0;
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      if (candidates[n * slots + slot] < 0) continue;
+      const auto token = static_cast<std::size_t>(candidates[n * slots + slot]);
+      double score = bias[token];
+      for (std::size_t c = 0; c < width; ++c) score += hidden[n * width + c] * table[token * width + c];
+      sum += std::exp(score);
+      if (static_cast<double>(slot) == labels[n]) truth = score;
+    }
+    losses.push_back(std::log(sum) - truth);
+  }
+  return losses;
+}
+
+TEST_P(CandidatesTest, AQuestionHasNotaTheTruthWhereReplacedAndNegatives) {
+  const Questions made = questions({10, 11, 12}, {0, 1, 1}, {20, 21, 22, 23, 30, 31, 32, 33, 40, -1, -1, -1}, 5, 5);
+  EXPECT_EQ(made.candidates, (Values{5, 20, 21, 22, 23, 5, 11, 30, 31, 32, 5, 12, 40, -1, -1}));
+  EXPECT_EQ(made.labels, (Values{0, 1, 1}));
+}
+
+TEST_P(CandidatesTest, FewerCandidatesThanSlotsLeaveTheRestEmpty) {
+  const Questions three = questions({10, 11}, {0, 1}, {20, 21, 22, 23, 30, 31, 32, 33}, 3, 5);
+  EXPECT_EQ(three.candidates, (Values{5, 20, 21, -1, -1, 5, 11, 30, -1, -1}));
+  EXPECT_EQ(questions({11}, {1}, {30, 31}, 2, 3).candidates, (Values{5, 11, -1}));
+  EXPECT_THROW(questions({11}, {1}, {30, 31}, 4, 3), Error);
+  EXPECT_THROW(questions({11}, {1}, {30, 31}, 1, 3), Error);
+}
+
+TEST_P(CandidatesTest, LossAndGradients) {
+  for (std::int64_t width : {1, 5, 33}) {
+    const Head head = random_head(width);
+    const Result result = run(head);
+    const Values h = read(head.hidden), t = read(head.table), b = read(head.bias);
+    const auto losses = [&](const Values& hidden, const Values& table, const Values& bias) {
+      return losses_of(hidden, table, bias, head.candidates, head.labels, head.lengths, head.slots);
+    };
+    expect_close(result.losses, losses(h, t, b), 4e-6, "losses");
+    const auto total = [&](const Values& all) { return head.weight * dot(all, Values(all.size(), 1.0)); };
+    expect_close(result.dhidden, finite_difference([&](const Values& p) { return total(losses(p, t, b)); }, h),
+                 tolerance(), "dhidden");
+    expect_close(result.dtable, finite_difference([&](const Values& p) { return total(losses(h, p, b)); }, t), 4e-6,
+                 "dtable");
+    expect_close(result.dbias, finite_difference([&](const Values& p) { return total(losses(h, t, p)); }, b), 4e-6,
+                 "dbias");
+  }
+}
+
+TEST_P(CandidatesTest, TableGradientsAreAddedAndPaddingAddsNothing) {
+  Head head = random_head(7);
+  const Result zero = run(head), one = run(head, 1);
+  for (std::size_t i = 0; i < zero.dtable.size(); ++i) EXPECT_NEAR(one.dtable[i], zero.dtable[i] + 1, 1e-6);
+  for (std::size_t i = 0; i < zero.dbias.size(); ++i) EXPECT_NEAR(one.dbias[i], zero.dbias[i] + 1, 1e-6);
+  head.lengths = {0, 0};
+  const Result none = run(head, 1);
+  EXPECT_EQ(none.dtable, Values(zero.dtable.size(), 1.0));
+  EXPECT_EQ(none.dhidden, Values(zero.dhidden.size(), 0.0));
+  EXPECT_EQ(none.losses, Values(6, 0.0));
+  EXPECT_EQ(none.choice, Values(6, 0.0));
+}
+
+TEST_P(CandidatesTest, WithoutGradientsTheLossIsTheSame) {
+  const Head head = random_head(33);
+  const Tensor losses = poisoned(DType::f32, {6}), choice = zeros(DType::i32, {6});
+  kernels::candidate_loss(queue_, head.hidden, head.table, head.bias, make(DType::i32, {6, 4}, head.candidates),
+                          make(DType::i32, {6}, head.labels), make(DType::i32, {2}, head.lengths),
+                          make(DType::f32, {1}, {1}), losses, choice, {}, {}, {});
+  const Result whole = run(head);
+  EXPECT_EQ(read(losses), whole.losses);
+  EXPECT_EQ(read(choice), whole.choice);
+}
+
+TEST_P(CandidatesTest, WhoKnowsNothingLosesTheLogarithmOfTheCandidates) {
+  for (std::int64_t k : {2, 10, 20}) {
+    Head head{zeros({1, 16}), random({40, 16}), zeros(DType::f32, {40}), {}, {1}, {1}, std::size_t(k)};
+    for (std::int64_t slot = 0; slot < k; ++slot) head.candidates.push_back(static_cast<double>(slot * 2));
+    const Result result = run(head);
+    EXPECT_NEAR(result.losses[0], std::log(static_cast<double>(k)), 1e-6);
+    EXPECT_EQ(result.choice[0], 0) << "the first of equals";
+  }
+}
+
+TEST_P(CandidatesTest, TheChoiceIsTheGreatestScore) {
+  const Head head{
+      zeros({2, 1}), zeros({4, 1}), make(DType::f32, {4}, {-3, 50, 2, -90}), {0, 2, 3, -1, 3, 0, 1, 2}, {0, 2}, {2}, 4};
+  const Result result = run(head);
+  EXPECT_EQ(result.choice, (Values{1, 2}));
+  expect_close(result.losses, {5 + std::log1p(std::exp(-5.0)), 0}, 1e-6);
+}
+
+TEST_P(CandidatesTest, AScoreThatIsNotFiniteShows) {
+  Head head = random_head(5);
+  Values hidden = read(head.hidden);
+  hidden[0] = NAN;
+  head.hidden = make({6, 5}, hidden);
+  const Result result = run(head);
+  EXPECT_FALSE(std::isfinite(result.losses[0]));
+  EXPECT_TRUE(std::isfinite(result.losses[1]));
+}
+
+TEST_P(CandidatesTest, RefusesWhatDoesNotFit) {
+  Head head = random_head(5);
+  head.labels[1] = 3;
+  EXPECT_THROW(run(head), Error) << "an empty slot";
+  head = random_head(5);
+  head.candidates[0] = 9;
+  EXPECT_THROW(run(head), Error) << "token 9 of 9";
+}
+
+}  // namespace
+}  // namespace tenfold::test
