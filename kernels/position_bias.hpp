@@ -1,5 +1,5 @@
 #pragma once
-// The position bias of attention, computed once a forward in f32 (METHODS of the papers: T5, Raffel et al. 2020;
+// The position bias of attention, computed once a forward in f32 (T5, Raffel et al. 2020;
 // TUPE, Ke et al., arXiv 2006.15595, with the [CLS] reset). Position 0 is [CLS].
 //
 //   relative        bias[h,i,j] = r[bucket(j - i), h] for every pair

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include "base/version.hpp"
 #include "commands/inspect.hpp"
@@ -40,10 +41,27 @@ Settings read_settings(const std::string& command, const std::vector<std::string
   return parse_configuration(command, deserialise(bytes)).settings;
 }
 
-void run_inspect(const std::vector<std::string>& arguments, Runtime& runtime, bool json) {
-  if (arguments.size() != 1) throw InputError("inspect takes one file: tenfold inspect FILE [--json]");
+/// Takes --notes=word,... out of the arguments; the words, none without it.
+std::vector<std::string> take_note_words(std::vector<std::string>& arguments) {
+  const std::string flag = "--notes=";
+  const auto found = std::ranges::find_if(arguments, [&](const std::string& a) { return a.starts_with(flag); });
+  if (found == arguments.end()) return {};
+  std::istringstream list(found->substr(flag.size()));
+  arguments.erase(found);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(list, word, ',');)
+    if (!word.empty()) words.push_back(word);
+  if (words.empty()) throw InputError("--notes names no word: give --notes=word,...");
+  return words;
+}
+
+void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
+  const bool json = take(arguments, "--json");
+  const std::vector<std::string> notes = take_note_words(arguments);
+  if (arguments.size() != 1 || arguments.front().starts_with("--"))
+    throw InputError("inspect takes one file: tenfold inspect FILE [--json] [--notes=word,...]");
   agree(runtime.world(), [&] {
-    if (runtime.world().rank() == 0) inspect(arguments.front(), json);
+    if (runtime.world().rank() == 0) inspect(arguments.front(), notes, json);
   });
 }
 
@@ -89,8 +107,7 @@ ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime
     return ExitCode::done;
   }
   if (command == "inspect") {
-    const bool json = take(rest, "--json");
-    run_inspect(rest, runtime, json);
+    run_inspect(rest, runtime);
     return ExitCode::done;
   }
   return run_with_settings(command, rest, runtime);

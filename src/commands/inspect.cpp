@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "base/check.hpp"
+#include "commands/note_facts.hpp"
 #include "config/configuration.hpp"
 #include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
@@ -18,8 +19,6 @@
 
 namespace tenfold {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Facts.
 
@@ -55,6 +54,18 @@ double norm_of(const Checkpoint& checkpoint, const std::string& tensor) {
   return std::sqrt(sum);
 }
 
+std::string format_of(const std::string& path) {
+  try {
+    const hdf5::File file = hdf5::File::open(path, hdf5::Access::swmr_read);
+    if (file.has_attribute("format")) return file.text_attribute("format");
+  } catch (const InputError&) {
+    throw;
+  } catch (const Error& error) {
+    throw InputError(text("damaged, or no file of tenfold: ", error.what()));
+  }
+  return "";
+}
+
 Json checkpoint_facts(const std::string& path) {
   const Checkpoint checkpoint(path, MPI_COMM_SELF);
   const std::string prefix = "weights/";
@@ -69,16 +80,29 @@ Json checkpoint_facts(const std::string& path) {
     table.push_back({{"name", name.substr(prefix.size())}, {"shape", extents}, {"norm", norm_of(checkpoint, name)}});
   }
   const Tokenizer tokenizer(checkpoint.bytes("tokenizer"), path);
+  Json facts = {{"kind", "checkpoint"},
+                {"step", checkpoint.step()},
+                {"tokens_seen", checkpoint.integer("tokens")},
+                {"updates", checkpoint.integer("updates")},
+                {"skipped_steps", checkpoint.integer("skipped")},
+                {"parameters", scalars},
+                {"vocabulary_size", tokenizer.vocabulary_size()},
+                {"corpus_digest", checkpoint.text("corpus_digest")},
+                {"configuration", to_map(from_ini(checkpoint.text("configuration")), "pretrain")}};
+  if (has_notes(checkpoint)) facts["note_dictionary"] = note_dictionary_facts(checkpoint);
+  facts["weights"] = table;
+  return facts;
+}
+
+Json checkpoint_notes(const std::string& path, const std::vector<std::string>& words) {
+  if (format_of(path) != "checkpoint") throw InputError(text("--notes needs a checkpoint, which ", path, " is not"));
+  const Checkpoint checkpoint(path, MPI_COMM_SELF);
+  if (!has_notes(checkpoint))
+    throw InputError(text(path, " has no notes: its run was not one with notes.enabled = true"));
   return {{"kind", "checkpoint"},
           {"step", checkpoint.step()},
-          {"tokens_seen", checkpoint.integer("tokens")},
-          {"updates", checkpoint.integer("updates")},
-          {"skipped_steps", checkpoint.integer("skipped")},
-          {"parameters", scalars},
-          {"vocabulary_size", tokenizer.vocabulary_size()},
-          {"corpus_digest", checkpoint.text("corpus_digest")},
-          {"configuration", to_map(from_ini(checkpoint.text("configuration")), "pretrain")},
-          {"weights", table}};
+          {"note_dictionary", note_dictionary_facts(checkpoint)},
+          {"notes", note_facts(checkpoint, words)}};
 }
 
 Json number(double value) {
@@ -112,18 +136,6 @@ Json manifest_facts(const std::string& path, std::istream& file) {
   Json facts = {{"kind", "manifest"}};
   facts.update(content);
   return facts;
-}
-
-std::string format_of(const std::string& path) {
-  try {
-    const hdf5::File file = hdf5::File::open(path, hdf5::Access::swmr_read);
-    if (file.has_attribute("format")) return file.text_attribute("format");
-  } catch (const InputError&) {
-    throw;
-  } catch (const Error& error) {
-    throw InputError(text("damaged, or no file of tenfold: ", error.what()));
-  }
-  return "";
 }
 
 Json facts_of(const std::string& path) {
@@ -208,8 +220,8 @@ void print_object(const Json& object, const std::string& indent) {
 
 }  // namespace
 
-void inspect(const std::string& file, bool json) {
-  const Json facts = facts_of(file);
+void inspect(const std::string& file, const std::vector<std::string>& notes, bool json) {
+  const Json facts = notes.empty() ? facts_of(file) : checkpoint_notes(file, notes);
   if (json) {
     std::cout << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else {

@@ -7,7 +7,7 @@ namespace tenfold {
 
 namespace {
 constexpr std::int64_t alignment = 64;      // elements: a cache line of bf16 or more, and room for optimizer shards
-constexpr float initial_deviation = 0.02F;  // BERT's init, METHODS of the papers
+constexpr float initial_deviation = 0.02F;  // BERT's init (Devlin et al. 2019)
 
 std::int64_t aligned(std::int64_t offset) {
   return (offset + alignment - 1) / alignment * alignment;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
 
 #include "kernels/gather_rows.hpp"
 #include "kernels/optimizer.hpp"
@@ -117,10 +118,11 @@ void Learner::forward_backward(Queue& queue, GradientReducer& reducer, NoteTaker
   const Tensor rows = notes != nullptr ? notes->rows() : Tensor();
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const bool last = i + 1 == batches.size();
-    const NotesPooled pooled = [&] {
+    const auto take_notes = [&] {
       notes->collect(queue, batches[i].notes, batch_.notes);
       if (last) notes->contribute(step);
     };
+    const NotesPooled pooled = std::cref(take_notes);  // by reference, so that nothing is allocated
     take_batch(queue, batches[i], rows);
     objective_->train({queue, batch_, true, last ? &ready : nullptr, &pooled});
   }

@@ -1,6 +1,6 @@
 #pragma once
 // Notes within a training step: rows of the rare words of the next step are asked for early, new notes leave after the
-// last forward pass, and what they change comes back while the backward pass runs (METHODS of TNF, Wu et al., arXiv
+// last forward pass, and what they change comes back while the backward pass runs (TNF, Wu et al., arXiv
 // 2008.01466).
 
 #include <memory>

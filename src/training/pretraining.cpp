@@ -31,11 +31,16 @@ CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settin
 }
 
 Corpus open_corpus(const Settings& settings) {
+  std::optional<Corpus> corpus;
   try {
-    return Corpus(settings.data.corpus);
+    corpus.emplace(settings.data.corpus);
   } catch (const InputError& error) {
     throw InputError(text("data.corpus: ", error.what(), "; give a file that `tenfold prepare` wrote"));
   }
+  if (settings.notes.enabled && corpus->rare_occurrences(Split::train) == 0)
+    throw InputError(text("notes.enabled = true, but ", corpus->path(),
+                          " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
+  return std::move(*corpus);
 }
 
 std::string checkpoint_folder(const Settings& settings) {
@@ -83,9 +88,6 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
 std::unique_ptr<NoteTaker> Pretraining::make_notes() {
   if (!settings_.notes.enabled) return nullptr;
   const auto words = agree(runtime_.world(), [&] { return corpus_.rare_words(); });
-  if (words.empty())
-    throw InputError(text("notes.enabled = true, but ", corpus_.path(),
-                          " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
   for (const RareWord& word : words) note_words_ += word.text + '\n';
   return std::make_unique<NoteTaker>(grid_.data(), settings_, static_cast<std::int64_t>(words.size()),
                                      learner_.batch_shape(), arena_);

@@ -1,5 +1,5 @@
 #pragma once
-// What the benchmark of an op needs: tensors of random values, and rates as counters. Sizes are those of METHODS' small
+// What the benchmark of an op needs: tensors of random values, and rates as counters. Sizes are those of the small
 // model: width 256, 4 heads, feed-forward 1024, length 128. The micro-batch (sequences) is the first argument, the
 // storage type (0: f32, 1: bf16) the second.
 

@@ -12,7 +12,7 @@
 namespace tenfold::detail {
 
 namespace {
-constexpr float initial_deviation = 0.02F;  // as an embedding's (METHODS of the papers)
+constexpr float initial_deviation = 0.02F;  // as an embedding's
 }  // namespace
 
 NoteTable::NoteTable(Arena& arena, std::int64_t keys, int width, float rate, std::int64_t capacity, int rank, int ranks)

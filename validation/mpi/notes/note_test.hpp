@@ -9,14 +9,12 @@
 #include <random>
 #include <vector>
 
+#include "allocations.hpp"
 #include "kernels/runtime.hpp"
 #include "notes/note_dictionary.hpp"
 #include "world.hpp"
 
 namespace tenfold::testing {
-
-/// Calls of operator new so far.
-int allocations();
 
 /// Owns the kernel libraries for all tests of the executable.
 class KernelEnvironment : public ::testing::Environment {

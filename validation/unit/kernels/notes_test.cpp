@@ -106,7 +106,8 @@ TEST_P(NotesTest, AWindowOfManyRowsAtOddWidths) {
     Values mean(static_cast<std::size_t>(width));
     for (std::size_t n = 9; n < 42; ++n)
       for (std::size_t c = 0; c < mean.size(); ++c) mean[c] += h[n * mean.size() + c] / 33;
-    expect_close(pool(hidden, {9}, {42}, 1, zeros(DType::f32, {1, width})), mean, 2e-6);
+    const Values note = pool(hidden, {9}, {42}, 1, zeros(DType::f32, {1, width}));
+    for (std::size_t c = 0; c < mean.size(); ++c) EXPECT_NEAR(note[c], mean[c], 1e-6);
   }
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 using kernels::PositionBias;
 
-// Table of METHODS 2.3 as the TUPE code computes it: bucket of a distance for 32 buckets and maximal distance 128.
+// The table as the TUPE code computes it: bucket of a distance for 32 buckets and maximal distance 128.
 std::int32_t tupe_bucket(int distance) {
   if (distance < 8) return distance;
   const int thresholds[] = {12, 16, 23, 32, 46, 64, 91};

@@ -84,11 +84,11 @@ TEST_P(ReplacedTokensTest, LossAndGradients) {
 }
 
 TEST_P(ReplacedTokensTest, CertaintyCostsItsDistanceOrNothing) {
-  const Tensor hidden = make({4, 1}, {512, 512, -512, -512});
+  const Tensor hidden = make({4, 1}, {512, -512, -512, 512});
   const Result result = run(hidden, make(DType::f32, {1}, {2}), 0, {1, 0, 1, 0}, {4}, 1);
-  EXPECT_EQ(result.losses, (Values{0, 1024, 1024, 0}));
-  EXPECT_EQ(result.predicted, (Values{1, 1, 0, 0}));
-  EXPECT_EQ(result.dhidden, (Values{0, 2, -2, 0}));
+  EXPECT_EQ(result.losses, (Values{0, 0, 1024, 1024}));
+  EXPECT_EQ(result.predicted, (Values{1, 0, 0, 1}));
+  EXPECT_EQ(result.dhidden, (Values{0, 0, -2, 2}));
 }
 
 TEST_P(ReplacedTokensTest, GradientsOfTheHeadAreAdded) {

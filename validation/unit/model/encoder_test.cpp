@@ -89,7 +89,7 @@ std::span<const float> row(const std::vector<float>& hidden, std::int64_t n) {
   return std::span(hidden).subspan(static_cast<std::size_t>(n * width), width);
 }
 
-// METHODS 7.5, law 1: without its position projections and buckets, TUPE is a bag of words behind [CLS].
+// Without its position projections and buckets TUPE is a bag of words behind [CLS].
 TEST(Encoder, TupeWithoutPositionsPermutesWithItsTokens) {
   Fixture fixture(positions(true, true));
   fixture.zero("position.query");

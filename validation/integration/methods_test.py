@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Objectives, position encodings and notes: together, alone, on any number of ranks, stopped and resumed.
+
+    methods_test.py TENFOLD
+"""
+
+import fcntl
+import itertools
+import json
+import math
+import pathlib
+import signal
+import unittest
+
+import h5py
+import numpy
+
+import support
+
+INPUTS = pathlib.Path(__file__).resolve().parents[2] / "inputs"
+OBJECTIVES = ("mlm", "electra", "multiple-choice")
+POSITIONS = ("absolute", "relative", "tupe-a", "tupe-r")
+SPECIALS = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "[NOTA]": 5}
+NOTES = {"notes.enabled": "true", "notes.window": 2, "data.micro_batch": 2}
+STILL = {"optimizer.learning_rate": 0, "optimizer.weight_decay": 0}
+TABLE = ["tensors/notes/rows", "tensors/notes/updates", "tensors/notes/last_steps"]
+STOPPED = 75
+
+
+def corpus(rare=True):
+    """A corpus with so many rare words that every step meets some, or with none."""
+    usual = pathlib.Path(support.corpus())
+    file = usual.with_name(f"methods-{'rare' if rare else 'common'}.h5")
+    with open(usual.with_name("lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists() or file.stat().st_mtime < usual.stat().st_mtime:
+            fewest, most = (20, 80) if rare else (10**6, 10**6)
+            support.expect_code(0, support.tenfold(
+                "prepare", f"--corpus.text={usual.with_name('text.txt')}", f"--corpus.file={file}",
+                f"--corpus.rare_min_count={fewest}", f"--corpus.rare_max_count={most}", "--corpus.valid_fraction=0.05",
+                f"--tokenizer.vocabulary_size={support.VOCABULARY}"))
+    return str(file)
+
+
+def table_of(run):
+    state = support.contents(run.checkpoints()[-1])
+    return {name: state[name] for name in TABLE}
+
+
+class Methods(support.TestCase):
+    def train(self, kind, ranks=2, code=0, run=None, **keys):
+        """A run; `keys` with __ for the point."""
+        run = run or self.folder()
+        run.result = run.pretrain(ranks, self.keys(kind, **keys), code)
+        return run
+
+    @staticmethod
+    def keys(kind, **keys):
+        return {"data.corpus": corpus(), "run.steps": 20, "objective.kind": kind,
+                **{key.replace("__", "."): value for key, value in keys.items()}}
+
+
+def with_point(keys):
+    return {key.replace(".", "__"): value for key, value in keys.items()}
+
+
+NOTES, STILL = with_point(NOTES), with_point(STILL)
+
+
+class Grid(Methods):
+    def expect_learning(self, kind, position, notes, precision="f32"):
+        run = self.train(kind, model__position=position, optimizer__learning_rate=3e-3, precision__compute=precision,
+                         **(NOTES if notes else {}))
+        trace = run.trace()
+        what = f"{kind} {position} {'notes' if notes else 'no notes'} {precision}"
+        for name, values in trace.items():
+            self.assertTrue(numpy.isfinite(values).all(), f"{what}: {name}")
+        self.assertEqual(trace["skipped"].sum(), 0, what)
+        self.assertLess(trace["loss"][-5:].mean(), trace["loss"][:5].mean(), what)
+        held_out = run.trace("validation")
+        self.assertLess(held_out["loss"][-1], held_out["loss"][0], what)
+        self.assertEqual("notes_updated" in trace, notes, what)
+        if notes:
+            self.assertGreater(trace["notes_updated"].min(), 0, what)
+            self.assertGreater(trace["notes_looked_up"].min(), 0, what)
+            self.assertIn("loss_without_notes", held_out)
+
+    def test_every_combination_learns(self):
+        for kind, position, notes in itertools.product(OBJECTIVES, POSITIONS, (False, True)):
+            with self.subTest(kind=kind, position=position, notes=notes):
+                self.expect_learning(kind, position, notes)
+
+    def test_bf16_learns(self):
+        for kind, position in zip(OBJECTIVES, ("tupe-r", "absolute", "tupe-r")):
+            with self.subTest(kind=kind, position=position):
+                self.expect_learning(kind, position, True, "bf16")
+
+    def test_the_released_sampling_learns(self):
+        run = self.train("multiple-choice", objective__sampling="released", optimizer__learning_rate=3e-3)
+        loss = run.trace()["loss"]
+        self.assertLess(loss[-5:].mean(), loss[:5].mean())
+
+    def test_every_method_file_is_a_plan(self):
+        files = sorted((INPUTS / "methods").glob("*.ini"))
+        self.assertGreaterEqual(len(files), 8)
+        size = INPUTS / "sizes" / "tiny.ini"
+        for file in files:
+            support.expect_code(0, support.tenfold("plan", size, file))
+            support.expect_code(0, support.tenfold("plan", size, file, INPUTS / "methods" / "notes.ini"))
+
+
+class Laws(Methods):
+    def test_notes_without_weight_are_no_notes(self):
+        for kind in OBJECTIVES:
+            plain = self.train(kind, data__micro_batch=2)
+            mixed = self.train(kind, **{**NOTES, "notes__mix": 0, "notes__window": 8})  # also that of the plain run's validation
+            weights, mixed_weights = ({name: value for name, value in support.contents(run.checkpoints()[-1]).items()
+                                       if name.startswith(("tensors/weights/", "tensors/first_moment/", "tensors/second_moment/"))}
+                                      for run in (plain, mixed))
+            self.assert_same_bits(weights, mixed_weights, kind)
+            for table in ("train", "validation"):
+                trace, other = plain.trace(table), mixed.trace(table)
+                for name in (name for name in trace if not name.startswith("seconds")):
+                    self.assertEqual(trace[name].tobytes(), other[name].tobytes(), f"{kind}: {table}/{name}")
+            self.assertGreater(table_of(mixed)[TABLE[1]].sum(), 0, "notes were taken all the same")
+
+    def test_the_update_is_a_running_mean(self):
+        # One step from the same table: rate 0 leaves the initial rows, rate 1 what the step saw, others lie between.
+        rows = {}
+        for rate in (0, 0.25, 1):
+            run = self.train("mlm", run__steps=1, **{**NOTES, "notes__window": 0, "notes__update_rate": rate})
+            table = table_of(run)
+            rows[rate] = table[TABLE[0]].astype(float)
+        seen = table[TABLE[1]] == 1
+        self.assertTrue(0 < seen.sum() < len(seen))
+        self.assertEqual((table[TABLE[2]] == 1).tolist(), seen.tolist())
+        self.assertAlmostEqual(rows[0].std(), 0.02, delta=0.001)
+        numpy.testing.assert_array_equal(rows[1][~seen], rows[0][~seen])
+        numpy.testing.assert_allclose(rows[0.25][seen], 0.75 * rows[0][seen] + 0.25 * rows[1][seen], atol=1e-6)
+        # The first step's output is layer norm's with weight 1 and bias 0, and so has mean 0 and mean square 1; a mean of such has less.
+        width = rows[1].shape[1]
+        numpy.testing.assert_allclose(rows[1][seen].mean(axis=1), 0, atol=1e-5)
+        self.assertTrue((numpy.linalg.norm(rows[1][seen], axis=1) < math.sqrt(width) * 1.001).all())
+        self.assertGreater(numpy.linalg.norm(rows[1][seen], axis=1).mean(), 0.5 * math.sqrt(width))
+
+    def test_a_rate_of_one_keeps_the_last_step(self):
+        # At learning rate 0 and with no weight on notes, a step sees the same whatever was before it: a word's note is of the last step it stood in.
+        keys = {**NOTES, **STILL, "notes__window": 0, "notes__update_rate": 1, "notes__mix": 0, "model__dropout": 0,
+                "model__attention_dropout": 0}
+        long, short = (table_of(self.train("mlm", run__steps=steps, **keys)) for steps in (4, 3))
+        kept = (long[TABLE[2]] == short[TABLE[2]])
+        self.assertTrue(0 < kept.sum() < len(kept))
+        numpy.testing.assert_array_equal(long[TABLE[0]][kept], short[TABLE[0]][kept])
+        fresh = long[TABLE[2]] == 4
+        numpy.testing.assert_array_equal(fresh, ~kept)
+        numpy.testing.assert_allclose(long[TABLE[0]][fresh].mean(axis=1), 0, atol=1e-5)
+
+    def test_electra_counts_what_it_replaced(self):
+        run = self.train("electra", ranks=1, run__steps=3, data__micro_batch=24, debug__dump_step=2)
+        dump = support.contents(run.run / "dump-step-2.h5")
+        original, corrupted = dump["batch/original"].ravel(), dump["draws/corrupted"]
+        selected = dump["batch/selected_rows"][:dump["@selected"]]
+        right = int((corrupted[selected] == original[selected]).sum())
+        unselected = numpy.setdiff1d(numpy.arange(len(original)), selected)
+        numpy.testing.assert_array_equal(corrupted[unselected], original[unselected])
+        trace = run.trace()
+        self.assertAlmostEqual(trace["replaced_share"][1] * trace["tokens"][1], len(selected) - right, delta=1e-9)
+        self.assertAlmostEqual(trace["loss"][1], trace["loss_mlm"][1] + 50 * trace["loss_discriminator"][1], delta=1e-5)
+        self.assertFalse({SPECIALS[name] for name in ("[PAD]", "[CLS]", "[MASK]", "[NOTA]")} & set(corrupted[selected].tolist()))
+        self.assertAlmostEqual(trace["loss_discriminator"][0], math.log(2), delta=0.05)
+
+    def test_multiple_choice_asks_proper_questions(self):
+        run = self.train("multiple-choice", ranks=1, run__steps=3, data__micro_batch=24, debug__dump_step=2)
+        dump = support.contents(run.run / "dump-step-2.h5")
+        lengths, shape = dump["batch/lengths"], dump["batch/original"].shape
+        real = (numpy.arange(shape[1])[None, :] < lengths[:, None]).ravel()
+        original, corrupted = dump["batch/original"].ravel()[real], dump["draws/corrupted"][real]
+        candidates, labels = dump["draws/candidates"][real], dump["draws/labels"][real]
+        replaced = corrupted != original
+        numpy.testing.assert_array_equal(labels, replaced)
+        self.assertTrue((candidates[:, 0] == SPECIALS["[NOTA]"]).all())
+        self.assertTrue((candidates[replaced, 1] == original[replaced]).all())
+        numpy.testing.assert_array_equal((candidates == original[:, None]).sum(axis=1), replaced)
+        self.assertTrue(all(len(set(row)) == 10 for row in candidates.tolist()))
+        trace = run.trace()
+        self.assertAlmostEqual(trace["replaced_share"][1] * trace["tokens"][1], replaced.sum(), delta=1e-9)
+        self.assertAlmostEqual(trace["loss"][1], trace["loss_mlm"][1] + 20 * trace["loss_choice"][1], delta=1e-5)
+        self.assertAlmostEqual(trace["loss_choice"][0], math.log(10), delta=0.05)
+
+    def test_questions_grow_harder(self):
+        run = self.train("multiple-choice", run__steps=7, objective__candidates=4, objective__candidates_end=10, **STILL)
+        numpy.testing.assert_allclose(run.trace()["loss_choice"], [math.log(k) for k in range(4, 11)], atol=0.05)
+
+    def test_notes_need_rare_words(self):
+        run = self.train("mlm", code=2, data__corpus=corpus(rare=False), **NOTES)
+        (line,) = support.our_lines(run.result.stderr)
+        self.assertIn("no rare words", line)
+        self.assertFalse(run.run.exists(), "before any work")
+
+
+class Ranks(Methods):
+    def test_the_table_does_not_depend_on_the_ranks(self):
+        for kind in OBJECTIVES:
+            alone = table_of(self.train(kind, ranks=1, **NOTES, **STILL))
+            self.assertGreater(alone[TABLE[1]].sum(), 0)
+            for ranks in (2, 3, 4):
+                self.assert_same_bits(alone, table_of(self.train(kind, ranks=ranks, **NOTES, **STILL)), f"{kind} on {ranks} ranks")
+
+    def test_the_curve_does_not_depend_on_the_ranks(self):
+        for kind in OBJECTIVES:
+            alone = self.train(kind, ranks=1, run__steps=30, **NOTES)
+            for ranks in (2, 3, 4):
+                what = f"{kind} on {ranks} ranks"
+                run = self.train(kind, ranks=ranks, run__steps=30, **NOTES)
+                self.assert_close(run.trace()["loss"], alone.trace()["loss"], 1e-5, what)
+                table, other = table_of(alone), table_of(run)
+                numpy.testing.assert_allclose(other[TABLE[0]], table[TABLE[0]], atol=1e-4, err_msg=what)
+                for name in TABLE[1:]:
+                    numpy.testing.assert_array_equal(other[name], table[name], err_msg=what)
+
+
+class Resume(Methods):
+    STEPS = 60
+
+    def test_stopped_and_resumed_is_the_same_run(self):
+        for kind in OBJECTIVES:
+            whole = self.train(kind, run__steps=self.STEPS, **NOTES)
+            keys = self.keys(kind, run__steps=self.STEPS, **NOTES)
+            run = self.folder()
+            with run.start(2, keys) as job:
+                job.wait_for_step(10)
+                job.process.send_signal(signal.SIGUSR1)
+                support.expect_code(STOPPED, job.end())
+            stopped = run.checkpoints()[-1]
+            elsewhere = run.copy(self.folder())
+            run.pretrain(2, keys)
+            self.assert_same_bits(support.state(run.checkpoints()[-1]), support.state(whole.checkpoints()[-1]), kind)
+            for column in (name for name in run.trace() if not name.startswith("seconds")):
+                self.assertEqual(run.trace()[column].tobytes(), whole.trace()[column].tobytes(), f"{kind}: {column}")
+            self.expect_same_table_on_other_ranks(kind, elsewhere, support.contents(stopped))
+
+    def expect_same_table_on_other_ranks(self, kind, run, before):
+        """A resumed run that has no step left to do but one at rate 0 of the notes writes down what it read."""
+        reference = self.train(kind, ranks=3, run=run, run__steps=self.STEPS, checkpoint__every=1, checkpoint__keep=self.STEPS, **NOTES)
+        first = support.contents(next(path for path in reference.checkpoints() if int(path.stem[-8:]) == before["integers@step"] + 1))
+        untouched = first[TABLE[2]] <= before["integers@step"]
+        self.assertTrue(untouched.any())
+        for name in TABLE:
+            numpy.testing.assert_array_equal(first[name][untouched], before[name][untouched], f"{kind}: {name}")
+
+
+class Inspect(Methods):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_folder = cls.enterClassContext(support.temporary_run())
+        cls.run_folder.pretrain(2, cls.keys("mlm", **NOTES))
+        cls.checkpoint = cls.run_folder.checkpoints()[-1]
+        cls.state = support.contents(cls.checkpoint)
+        cls.words = cls.state["texts/note_words"].decode().split()
+
+    def inspect(self, *arguments, code=0):
+        return support.expect_code(code, support.tenfold("inspect", self.checkpoint, *arguments))
+
+    def test_a_person_sees_what_was_written_down(self):
+        rows, updates, last_steps = (self.state[name] for name in TABLE)
+        rows = rows.astype(float)
+        keys = [int(updates.argmax()), int((updates > 0).argmax()), int((updates == 0).argmax())]
+        asked = [self.words[key] for key in keys]
+        facts = json.loads(self.inspect(f"--notes={','.join(asked)}", "--json").stdout)
+        self.assertEqual([note["word"] for note in facts["notes"]], asked)
+        units = rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
+        for key, note in zip(keys, facts["notes"]):
+            self.assertEqual(note["updates"], updates[key])
+            self.assertEqual(note["age"], 20 - last_steps[key] if updates[key] else None)
+            self.assertAlmostEqual(note["norm"], numpy.linalg.norm(rows[key]), delta=1e-5)
+            cosine = numpy.where(updates > 0, units @ units[key], -2)
+            cosine[key] = -2
+            expected = numpy.argsort(-cosine)[:5] if updates[key] else []
+            self.assertEqual(note["nearest"], [self.words[other] for other in expected])
+            numpy.testing.assert_allclose(note["cosine"], cosine[expected] if updates[key] else [], atol=1e-5)
+        words = self.inspect(f"--notes={asked[0]}").stdout
+        self.assertIn(asked[0], words)
+        self.assertIn("nearest", words)
+
+    def test_the_checkpoint_tells_of_its_dictionary(self):
+        facts = json.loads(self.inspect("--json").stdout)["note_dictionary"]
+        updates = self.state[TABLE[1]]
+        self.assertEqual(facts, {"rare_words": len(updates), "width": 32, "written": int((updates > 0).sum()),
+                                 "updates": int(updates.sum())})
+        self.assertIn("note_dictionary", self.inspect().stdout)
+
+    def test_what_has_no_note_is_named(self):
+        misspelt = self.words[3] + "xq"
+        (line,) = support.our_lines(self.inspect(f"--notes={misspelt}", code=2).stderr)
+        self.assertIn(misspelt, line)
+        self.assertIn("did you mean", line)
+        self.inspect("--notes=", code=2)
+        support.expect_code(2, support.tenfold("inspect", corpus(), f"--notes={self.words[0]}"))
+        plain = self.train("mlm", run__steps=1)
+        result = support.expect_code(2, support.tenfold("inspect", plain.checkpoints()[-1], "--notes=word"))
+        self.assertIn("notes.enabled", result.stderr)
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,89 @@
+// The learner as a whole: memory as planned, and no allocation in a step.
+
+#include "training/learner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "allocations.hpp"
+#include "config/configuration.hpp"
+#include "kernels/runtime.hpp"
+#include "training/batch_pipeline.hpp"
+#include "world.hpp"
+
+namespace tenfold {
+namespace {
+
+constexpr int vocabulary = 300;
+
+class KernelLibraries : public ::testing::Environment {
+ public:
+  void SetUp() override { runtime_.emplace(1); }
+  void TearDown() override { runtime_.reset(); }
+
+ private:
+  std::optional<kernels::Runtime> runtime_;
+};
+[[maybe_unused]] const auto* const kernel_libraries = ::testing::AddGlobalTestEnvironment(new KernelLibraries);
+
+Settings small(ObjectiveKind kind, Precision precision) {
+  Settings settings;
+  settings.data.sequence_length = 16;
+  settings.data.global_batch = 24;
+  settings.data.micro_batch = 2;
+  settings.model.layers = 2;
+  settings.model.width = 32;
+  settings.model.heads = 2;
+  settings.model.feed_forward = 64;
+  settings.objective.kind = kind;
+  settings.precision = precision;
+  resolve(settings, testing::world().size());
+  return settings;
+}
+
+class EveryObjective : public ::testing::TestWithParam<std::pair<ObjectiveKind, Precision>> {};
+
+TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
+  const Settings settings = small(GetParam().first, GetParam().second);
+  Communicator& world = testing::world();
+  Queue queue;
+  Arena arena(queue.device());
+  Learner learner(settings, vocabulary, arena);
+  learner.initialise(queue);
+  GradientReducer reducer(world, learner.parameters().gradients());
+  const RandomSequences sequences(vocabulary, settings.data.sequence_length, 1);
+  BatchPipeline pipeline(sequences, settings, vocabulary, learner.batch_shape(), world, nullptr);
+  pipeline.start(1);
+  double first_loss = 0;
+  double last_loss = 0;
+  for (std::int64_t step = 1; step <= 12; ++step) {
+    const std::span<const HostBatch> batches = pipeline.advance(queue, false);
+    const Counts counts = all_reduce(world, pipeline.counts());
+    const int before = testing::allocations();
+    const StepResult result = learner.step(queue, world, reducer, nullptr, batches, counts, step, 1e-3);
+    const int allocated = testing::allocations() - before;
+    EXPECT_TRUE(step == 1 || allocated == 0) << allocated << " allocations in step " << step;
+    (step == 1 ? first_loss : last_loss) = result.metrics.front();
+    EXPECT_FALSE(result.skipped);
+  }
+  EXPECT_LT(last_loss, first_loss);
+}
+
+TEST_P(EveryObjective, TakesTheMemoryThatWasPlanned) {
+  const Settings settings = small(GetParam().first, GetParam().second);
+  Arena planned(DeviceKind::host, Arena::Mode::plan);
+  const Learner plan(settings, vocabulary, planned);
+  Arena taken(DeviceKind::host);
+  const Learner learner(settings, vocabulary, taken);
+  EXPECT_EQ(planned.bytes(), taken.bytes());
+}
+
+INSTANTIATE_TEST_SUITE_P(Objectives, EveryObjective,
+                         ::testing::Values(std::pair(ObjectiveKind::mlm, Precision::f32),
+                                           std::pair(ObjectiveKind::mlm, Precision::bf16),
+                                           std::pair(ObjectiveKind::electra, Precision::f32),
+                                           std::pair(ObjectiveKind::multiple_choice, Precision::bf16)));
+
+}  // namespace
+}  // namespace tenfold
