@@ -41,7 +41,7 @@ void expect_no_lost_columns(const TraceReader& old, const std::string& path, con
 
 }  // namespace
 
-TraceWriter::TraceWriter(const std::string& path, std::vector<TraceTable> tables, const TraceHeader& header,
+TraceWriter::TraceWriter(const std::string& path, const std::vector<TraceTable>& tables, const TraceHeader& header,
                          std::optional<std::int64_t> resume_step, std::size_t flush_every)
     : file_(hdf5::File::create(path + unfinished, {.swmr = true})), flush_every_(flush_every) {
   write_schema(file_, "trace", trace_schema);

@@ -48,7 +48,7 @@ class TraceWriter {
   /// whose writer was killed) are taken over. The new file replaces the old one only when it is complete. InputError if
   /// there is an old trace that cannot be read or has a column that `tables` lack.
   /// Rows reach readers once `flush_every` of them have gathered in a table.
-  TraceWriter(const std::string& path, std::vector<TraceTable> tables, const TraceHeader& header,
+  TraceWriter(const std::string& path, const std::vector<TraceTable>& tables, const TraceHeader& header,
               std::optional<std::int64_t> resume_step = {}, std::size_t flush_every = 1);
 
   /// One value a column, in the order and of the types of the table's columns. Allocates nothing until rows are

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks, in about ten minutes on 2 cores.
-#   [STEPS=300] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
-# Installs what is missing, builds, fetches and prepares a corpus of novels and a dictionary, trains a small TUPE encoder.
+#   [STEPS=200] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
+# Installs what is missing, builds, fetches and prepares a corpus of novels and a dictionary, and trains a small encoder with
+# everything on: TUPE, MC-BERT's multiple choice, notes on rare words.
 # What is already done is not done again, so it may be interrupted and started anew.
 set -euo pipefail
 
@@ -12,7 +13,7 @@ cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
 
 ranks=2
-steps=${STEPS:-300}
+steps=${STEPS:-200}
 tenfold=build/release/tenfold
 corpus=corpora/demo/demo.h5
 stage="start"
@@ -39,8 +40,8 @@ fi
 "$tenfold" inspect "$corpus"
 
 begin "training on $ranks ranks"
-train=(pretrain inputs/sizes/tiny.ini inputs/methods/tupe-r.ini --run.folder="$run" --data.corpus="$corpus"
-  --run.steps="$steps" --optimizer.warmup_steps=30 --validation.every=50 --checkpoint.every=100 --run.resume=auto)
+train=(pretrain inputs/sizes/tiny.ini inputs/methods/tenfold.ini --run.folder="$run" --data.corpus="$corpus"
+  --run.steps="$steps" --optimizer.warmup_steps=20 --validation.every=50 --checkpoint.every=100 --run.resume=auto)
 launch "$ranks" "$tenfold" "${train[@]}"
 
 begin "plot and checkpoint"

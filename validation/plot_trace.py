@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-PARTS = ("data", "compute", "communication")
+PARTS = ("data", "compute", "communication", "notes")
 
 
 def read_trace(path):
@@ -47,6 +47,9 @@ def plot(traces, out):
         line, = loss.plot(tokens[ends], mean, linewidth=1, alpha=0.6, label=f"{name}: training")
         at = np.interp(validation["step"], np.append(0, train["step"]), np.append(0, tokens))
         loss.plot(at, validation["loss"], marker="o", markersize=3, color=line.get_color(), label=f"{name}: validation")
+        for column in [column for column in train if column.startswith("loss_")]:
+            loss.plot(at, validation[column], marker=".", linewidth=1, linestyle="--", label=f"{name}: validation, {column[5:]}")
+            loss.set_yscale("log")  # the whole is a weighted sum, far above its parts
         rate.plot(tokens, train["learning_rate"], label=name)
         mean, ends = smoothed(train["tokens"] / train["seconds"])
         speed.plot(tokens[ends], mean, label=name)
@@ -54,8 +57,9 @@ def plot(traces, out):
     name, tables = next(iter(traces.items()))
     train = tables["train"]
     tokens = np.cumsum(train["tokens"], dtype=np.float64) / 1e6
-    columns = [smoothed(100 * train[f"seconds_{part}"] / train["seconds"]) for part in PARTS]
-    shares.stackplot(tokens[columns[0][1]], [mean for mean, _ in columns], labels=PARTS)
+    parts = [part for part in PARTS if f"seconds_{part}" in train]
+    columns = [smoothed(100 * train[f"seconds_{part}"] / train["seconds"]) for part in parts]
+    shares.stackplot(tokens[columns[0][1]], [mean for mean, _ in columns], labels=parts)
     for axes, label in ((loss, "loss / nats"), (rate, "learning rate"), (speed, "tokens / s"),
                         (shares, f"share of {name}'s time / %")):
         axes.set(xlabel="tokens / million", ylabel=label)

@@ -23,10 +23,12 @@ logged() {
   "$@" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
 }
 
-# configured_and_built PRESET
+# build PRESET [TARGET...]: configures and builds, everything or these targets.
 build() {
-  logged "$1-configure" cmake --preset "$1"
-  logged "$1-build" cmake --build --preset "$1" -- -j "$cores"
+  local preset=$1
+  shift
+  logged "$preset-configure" cmake --preset "$preset"
+  logged "$preset-build" cmake --build --preset "$preset" --parallel "$cores" ${1+--target "$@"}
 }
 
 begin "set-up"
@@ -55,15 +57,17 @@ STEPS=20 logged quickstart jobscripts/quickstart.sh build/quickstart
 begin "clang-tidy"
 # kernels/host uses vector extensions of g++ that clang does not know.
 find base io src kernels -path kernels/host -prune -o -name "*.cpp" -print0 |
-  logged clang-tidy xargs -0 -n 1 -P "$cores" clang-tidy-16 -p build/release --quiet
+  xargs -0 -n 1 -P "$cores" clang-tidy-16 -p build/release --quiet >build/clang-tidy.log 2>&1 ||
+  { grep ' error: ' build/clang-tidy.log | sort -u; false; }
 
-begin "asan build"
-build asan
+begin "sanitizer build"
+mapfile -t unit_tests < <(find validation/unit -mindepth 2 -name CMakeLists.txt -printf '%h\n' | sed 's|.*/|unit_|' | sort)
+build asan "${unit_tests[@]}"
 
 begin "unit tests under sanitizers"
-logged asan-unit ctest --preset asan --label-regex unit --output-on-failure
+logged asan-unit ctest --preset asan --label-regex unit --parallel "$cores"
 tail -n 3 build/asan-unit.log
 
 begin "tests"
-ctest --preset release
+ctest --preset release --parallel "$cores"
 echo "== passed in $SECONDS s"

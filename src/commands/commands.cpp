@@ -99,7 +99,7 @@ ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime
     print(runtime, versions());
     return ExitCode::done;
   }
-  const std::string command = arguments.front();
+  const std::string& command = arguments.front();
   std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   const std::string words = help(command);
   if (take(rest, "--help")) {

@@ -68,7 +68,7 @@ AttentionBias PositionEncoder::forward(Queue& queue) {
     queue.clear(gradient_);
   }
   const double terms = shape_.untied ? 2.0 : 1.0;
-  return {value_, gradient_, static_cast<float>(1.0 / std::sqrt(terms * (width_ / heads_)))};
+  return {value_, gradient_, static_cast<float>(1.0 / std::sqrt(terms * width_ / heads_))};
 }
 
 void PositionEncoder::backward(Queue& queue) {

@@ -85,10 +85,7 @@ void NoteDictionary::poll() {
 }
 
 const Tensor& NoteDictionary::wait(Queue& queue) {
-  const auto start = std::chrono::steady_clock::now();
   take_rows(*exchange_, queue, rows_);
-  exchange_->statistics.seconds_waited +=
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return rows_;
 }
 
@@ -106,7 +103,11 @@ void NoteDictionary::take_rows(detail::NoteExchange& exchange, Queue& queue, con
 }
 
 NoteStatistics NoteDictionary::take_statistics() {
-  return std::exchange(exchange_->statistics, {});
+  const auto start = std::chrono::steady_clock::now();
+  exchange_->settle();
+  NoteStatistics statistics = std::exchange(exchange_->statistics, {});
+  statistics.seconds_waited = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return statistics;
 }
 
 NoteSnapshot NoteDictionary::snapshot() {

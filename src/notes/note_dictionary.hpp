@@ -43,7 +43,7 @@ struct NoteStatistics {
   std::int64_t dropped = 0;    ///< contributions that were not finite, and so did not count
   std::int64_t bytes = 0;      ///< sent to other ranks
   double age = 0;              ///< sum over the rows given out of steps since their last update, or since the start
-  double seconds_waited = 0;   ///< in wait()
+  double seconds_waited = 0;   ///< in take_statistics()
 };
 
 /// A contiguous part of the logical table, as it is saved: keys [first, first + updates.size()). Good until the
@@ -82,7 +82,8 @@ class NoteDictionary {
   /// Rows ~ N(0, 0.02), each from a Philox stream of its own key.
   void initialise();
 
-  // Collective, each once a step in this order. Only wait() waits for other ranks; poll() is not collective.
+  // Collective, each once a step in this order. Only wait() and what follows it wait for other
+  // ranks; poll() is not collective.
 
   /// Starts asking for the rows of these keys (distinct, any number up to the capacity, also none).
   void request(std::span<const std::int32_t> keys);
@@ -99,7 +100,7 @@ class NoteDictionary {
   /// A pending request() is not disturbed. Counts for no statistics. Collective, and waits.
   void look_up(Queue& queue, std::span<const std::int32_t> keys, const Tensor& rows);
 
-  /// Since the last call.
+  /// Since the last call. Waits for the exchange of the step, whose counts so do not depend on when messages come.
   NoteStatistics take_statistics();
 
   /// This rank's part of the table, keys [K r / R, K (r + 1) / R), after all contributions so far. Collective, and

@@ -21,7 +21,10 @@ class NoteTaker {
   /// Asks for the rows of these micro-batches' rare words and writes their slots. Collective, once a step.
   void request(std::span<HostBatch> batches);
   /// Answers the first request of a job, before any step. Collective.
-  void open(std::int64_t steps_done) { dictionary_.contribute(steps_done, {}, {}); }
+  void open(std::int64_t steps_done) {
+    dictionary_.contribute(steps_done, {}, {});
+    dictionary_.take_statistics();  // of a step that the job before has counted
+  }
   /// Waits for the rows asked for last. Collective.
   void receive(Queue& queue) { rows_ = dictionary_.wait(queue); }
   /// The rows received last, f32 [rows, d].

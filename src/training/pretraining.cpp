@@ -61,7 +61,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
       corpus_(agree(runtime.world(), [&] { return open_corpus(settings); })),
-      peak_(runtime.world().all_reduce_sum(measure_matmul_peak(queue_, compute_type(settings)))),
+      peak_(measure_peak()),
       start_memory_(resident_bytes()),
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
@@ -83,6 +83,13 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
     reducer_.poll();
     if (notes_) notes_->dictionary().poll();
   });
+}
+
+double Pretraining::measure_peak() {
+  queue_.observe([this](const char* label, bool begin) {
+    if (begin) runtime_.progress().region(label);
+  });
+  return runtime_.world().all_reduce_sum(measure_matmul_peak(queue_, compute_type(settings_)));
 }
 
 std::unique_ptr<NoteTaker> Pretraining::make_notes() {
@@ -210,10 +217,7 @@ StepRecord Pretraining::train_step(std::int64_t step) {
       learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);
   if (dump) dump->finish(record.result, queue_, learner_);
   record.result.seconds_communication += seconds_counts;
-  if (notes_) {
-    record.notes = sum_over_ranks(notes_->dictionary().take_statistics());
-    record.seconds_data -= record.notes.seconds_waited;
-  }
+  if (notes_) record.notes = sum_over_ranks(notes_->dictionary().take_statistics());
   record.flops = learner_.objective().training_flops(record.counts, progress(settings_, step));
   record.seconds = seconds_since(start);
   return record;

@@ -29,6 +29,7 @@ class Pretraining {
 
  private:
   std::unique_ptr<RunFolder> open_folder();
+  double measure_peak();
   std::unique_ptr<NoteTaker> make_notes();
   NoteStatistics sum_over_ranks(NoteStatistics mine);
   void resume();

@@ -41,7 +41,7 @@ void draw_candidates(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t rows = op.tokens(), depth = state.range(2);
   const Tensor hidden = op.random({rows, depth}), table = op.random({vocabulary, depth});
-  const Tensor bias = op.random(DType::f32, {vocabulary}), logits = op.zeros(DType::f32, {rows, vocabulary});
+  const Tensor bias = op.random(DType::f32, {vocabulary}), logits = op.zeros({rows, vocabulary});
   const Tensor truth = op.zeros(DType::i32, {rows}), lengths = op.full_lengths(), excluded = special_tokens(op);
   const kernels::CandidateDraws draws{keys(op), false};
   const Tensor temperature = op.values<float>({1}, {std::sqrt(static_cast<float>(depth))}),

@@ -82,7 +82,7 @@ class Grid(Methods):
         self.assertEqual("notes_updated" in trace, notes, what)
         if notes:
             self.assertGreater(trace["notes_updated"].min(), 0, what)
-            self.assertGreater(trace["notes_looked_up"].min(), 0, what)
+            self.assertGreater(trace["notes_looked_up"][:-1].min(), 0, what)  # a step asks for the next; the last for none
             self.assertIn("loss_without_notes", held_out)
 
     def test_every_combination_learns(self):
@@ -201,22 +201,40 @@ class Laws(Methods):
 class Ranks(Methods):
     def test_the_table_does_not_depend_on_the_ranks(self):
         for kind in OBJECTIVES:
-            alone = table_of(self.train(kind, ranks=1, **NOTES, **STILL))
-            self.assertGreater(alone[TABLE[1]].sum(), 0)
-            for ranks in (2, 3, 4):
-                self.assert_same_bits(alone, table_of(self.train(kind, ranks=ranks, **NOTES, **STILL)), f"{kind} on {ranks} ranks")
-
-    def test_the_curve_does_not_depend_on_the_ranks(self):
-        for kind in OBJECTIVES:
-            alone = self.train(kind, ranks=1, run__steps=30, **NOTES)
+            alone = self.train(kind, ranks=1, **NOTES, **STILL)
+            table = table_of(alone)
+            self.assertGreater(table[TABLE[1]].sum(), 0)
             for ranks in (2, 3, 4):
                 what = f"{kind} on {ranks} ranks"
-                run = self.train(kind, ranks=ranks, run__steps=30, **NOTES)
-                self.assert_close(run.trace()["loss"], alone.trace()["loss"], 1e-5, what)
-                table, other = table_of(alone), table_of(run)
+                run = self.train(kind, ranks=ranks, **NOTES, **STILL)
+                self.assert_same_bits(table, table_of(run), what)
+                self.assert_close(run.trace()["loss"], alone.trace()["loss"], 1e-6, what)
+
+    def expect_one_curve(self, kind, rate, tolerances, same_table):
+        keys = {**NOTES, "run__steps": 30, "optimizer__learning_rate": rate}
+        alone = self.train(kind, ranks=1, **keys)
+        for ranks in (2, 3, 4):
+            what = f"{kind} on {ranks} ranks"
+            run = self.train(kind, ranks=ranks, **keys)
+            for column, tolerance in tolerances.items():
+                self.assert_close(run.trace()[column], alone.trace()[column], tolerance, f"{what}: {column}")
+            table, other = table_of(alone), table_of(run)
+            for name in TABLE[1:]:
+                numpy.testing.assert_array_equal(other[name], table[name], err_msg=what)
+            if same_table:
                 numpy.testing.assert_allclose(other[TABLE[0]], table[TABLE[0]], atol=1e-4, err_msg=what)
-                for name in TABLE[1:]:
-                    numpy.testing.assert_array_equal(other[name], table[name], err_msg=what)
+
+    # A last bit in the logits may turn a draw over, and one drawn token of some hundred changes a loss by more than 1e-5. So ELECTRA's
+    # curve is held to it at a rate too small for that, and of MC-BERT, which draws nine answers a token, the controller's, before any draw.
+
+    def test_the_curve_of_mlm_does_not_depend_on_the_ranks(self):
+        self.expect_one_curve("mlm", 1e-4, {"loss": 1e-5}, same_table=True)
+
+    def test_the_curve_of_electra_does_not_depend_on_the_ranks(self):
+        self.expect_one_curve("electra", 1e-5, {"loss": 1e-5, "loss_mlm": 1e-5, "loss_discriminator": 1e-5}, same_table=True)
+
+    def test_the_curve_of_multiple_choice_does_not_depend_on_the_ranks(self):
+        self.expect_one_curve("multiple-choice", 1e-4, {"loss_mlm": 1e-5, "loss": 2e-3}, same_table=False)
 
 
 class Resume(Methods):
@@ -240,13 +258,14 @@ class Resume(Methods):
             self.expect_same_table_on_other_ranks(kind, elsewhere, support.contents(stopped))
 
     def expect_same_table_on_other_ranks(self, kind, run, before):
-        """A resumed run that has no step left to do but one at rate 0 of the notes writes down what it read."""
-        reference = self.train(kind, ranks=3, run=run, run__steps=self.STEPS, checkpoint__every=1, checkpoint__keep=self.STEPS, **NOTES)
-        first = support.contents(next(path for path in reference.checkpoints() if int(path.stem[-8:]) == before["integers@step"] + 1))
-        untouched = first[TABLE[2]] <= before["integers@step"]
-        self.assertTrue(untouched.any())
+        """After one more step, the notes that it did not touch are those of the checkpoint."""
+        step = before["integers@step"]
+        after = table_of(self.train(kind, ranks=3, run=run, run__steps=step + 1, **NOTES))
+        touched = after[TABLE[2]] == step + 1
+        self.assertTrue(0 < touched.sum() < len(touched))
         for name in TABLE:
-            numpy.testing.assert_array_equal(first[name][untouched], before[name][untouched], f"{kind}: {name}")
+            numpy.testing.assert_array_equal(after[name][~touched], before[name][~touched], f"{kind}: {name}")
+        numpy.testing.assert_array_equal(after[TABLE[1]][touched], before[TABLE[1]][touched] + 1)
 
 
 class Inspect(Methods):

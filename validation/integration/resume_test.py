@@ -17,21 +17,20 @@ import support
 
 RANKS = 2
 STEPS = 200
+KEYS = {"run.steps": STEPS}
 STOPPED = 75
 
 
 class Resume(support.TestCase):
-    KEYS = {"run.steps": STEPS}
-
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.whole = cls.enterClassContext(support.temporary_run())
-        cls.whole.pretrain(RANKS, cls.KEYS)
+        cls.whole.pretrain(RANKS, KEYS)
 
     def stop(self, run, step, send):
         """Starts or resumes a run and stops it after that step; the step to which it came."""
-        with run.start(RANKS, self.KEYS) as job:
+        with run.start(RANKS, KEYS) as job:
             job.wait_for_step(step)
             send(job)
             result = support.expect_code(STOPPED, job.end())
@@ -54,10 +53,10 @@ class Resume(support.TestCase):
         run = self.folder()
         first = self.stop(run, 20, lambda job: job.process.send_signal(signal.SIGUSR1))
         self.stop(run, first + 20, lambda job: os.kill(job.ranks()[-1], signal.SIGTERM))
-        self.assertIn("resumed at step", run.pretrain(RANKS, self.KEYS).stdout)
+        self.assertIn("resumed at step", run.pretrain(RANKS, KEYS).stdout)
         self.expect_same_end(run)
         self.assertEqual(run.checkpoints()[-1].read_bytes(), self.whole.checkpoints()[-1].read_bytes())
-        run.pretrain(RANKS, self.KEYS)  # nothing is left to do
+        run.pretrain(RANKS, KEYS)  # nothing is left to do
         self.expect_same_end(run)
 
     def test_resumed_on_other_ranks_follows_the_curve(self):
@@ -66,7 +65,7 @@ class Resume(support.TestCase):
         reference = self.whole.trace()["loss"]
         for ranks in (None, 3, 4):
             run = stopped.copy(self.folder())
-            run.pretrain(ranks, self.KEYS)
+            run.pretrain(ranks, KEYS)
             self.assertEqual(run.trace()["loss"][:step].tobytes(), reference[:step].tobytes(), "rows from before")
             nearby = slice(step, step + 50)
             self.assert_close(run.trace()["loss"][nearby], reference[nearby], 1e-5, f"{ranks} ranks from step {step}")
@@ -82,7 +81,7 @@ class Resume(support.TestCase):
         steps = STEPS + 3
         for ranks in (None, 2, 3, 4):
             run = source.copy(self.folder())
-            run.pretrain(ranks, {**self.KEYS, "run.steps": steps})
+            run.pretrain(ranks, {**KEYS, "run.steps": steps})
             after = support.state(run.checkpoints()[-1])
             self.assertEqual(after["integers@skipped_in_row"], 3)
             self.assertEqual(after["integers@step"], steps)
@@ -94,7 +93,7 @@ class Resume(support.TestCase):
         run = self.folder()
         reached = 0
         for attempt in range(5):
-            with run.start(RANKS, {**self.KEYS, "checkpoint.every": 1}) as job:
+            with run.start(RANKS, {**KEYS, "checkpoint.every": 1}) as job:
                 job.wait_for("^saved ")
                 ranks = job.ranks()
                 if attempt % 2 == 0:
@@ -107,16 +106,9 @@ class Resume(support.TestCase):
             saved = int(run.checkpoints()[-1].stem[-8:])
             self.assertGreater(saved, reached, "a saved step is never lost")
             reached = saved
-        run.pretrain(RANKS, self.KEYS)
+        run.pretrain(RANKS, KEYS)
         self.assertEqual(list(run.run.glob("checkpoints/*.part")), [])
         self.expect_same_end(run)
-
-
-class ResumeWithEverything(Resume):
-    """A generator, draws from it, and notes."""
-
-    KEYS = {**Resume.KEYS, **support.EVERYTHING}
-    test_killed_at_any_moment_resumes_to_the_same_bits = None  # the same files in the same way
 
 
 def wait_for_a_save(run, job):

@@ -9,7 +9,6 @@ trace, wall-clock times included, unchanged, and no step twice or left out.
 """
 import os
 import pathlib
-import random
 import sys
 import tempfile
 import time
@@ -17,7 +16,9 @@ import time
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from cluster import Cluster, missing
+from support import VOCABULARY, english_looking_text
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "jobscripts" / "slurm" / "pretrain.sh"
 RANKS = 2
@@ -25,16 +26,6 @@ SKIPPED = 77
 MODEL = ["--model.layers=1", "--model.width=32", "--model.heads=2", "--model.feed_forward=64", "--data.sequence_length=32",
          "--data.global_batch=8", "--data.corpus=corpus.h5", "--run.folder=run", "--optimizer.learning_rate=1e-4",
          "--checkpoint.every=1000000", "--validation.every=1000000"]
-
-
-def write_text(path):
-    """Sentences of made-up words whose frequencies fall as in natural text."""
-    draw = random.Random(1)
-    words = ["".join(draw.choices("aeioulnrst", k=draw.randint(2, 8))) for _ in range(2000)]
-    weights = [1 / rank for rank in range(1, len(words) + 1)]
-    with open(path, "w", encoding="utf-8") as file:
-        for _ in range(3000):
-            file.write(" ".join(draw.choices(words, weights, k=20)).capitalize() + ".\n\n")
 
 
 def trace(folder):
@@ -73,9 +64,9 @@ def await_trace(folder, rows):
 
 def run_test(cluster, tenfold):
     folder = cluster.folder
-    write_text(folder / "text.txt")
+    (folder / "text.txt").write_text(english_looking_text(1, 150))
     cluster.run("srun", "--mpi=pmix", f"--ntasks={RANKS}", tenfold, "prepare", "--corpus.text=text.txt",
-                "--corpus.file=corpus.h5", "--tokenizer.vocabulary_size=400")
+                "--corpus.file=corpus.h5", f"--tokenizer.vocabulary_size={VOCABULARY}")
 
     submit = ["sbatch", "--parsable", f"--ntasks={RANKS}", "--time=1"]
     # Slurm looks at time limits about twice a minute: the signal comes within half a minute of the start.

@@ -71,7 +71,7 @@ std::vector<std::string> inputs(const std::string& folder) {
 
 TEST(Inputs, EverySizeGoesWithEveryMethodInEveryCommandThatTrains) {
   ASSERT_EQ(inputs("sizes").size(), 3U);
-  ASSERT_EQ(inputs("methods").size(), 4U);
+  ASSERT_EQ(inputs("methods").size(), 8U);
   for (const std::string& size : inputs("sizes")) {
     for (const std::string& method : inputs("methods")) {
       const auto sources = gather_sources({size, method});
