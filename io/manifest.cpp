@@ -31,7 +31,7 @@ std::string now() {
 /// What the jobs before left.
 Json content_before(const std::string& path) {
   if (!std::filesystem::exists(path)) return {{"checkpoints", Json::array()}, {"jobs", Json::array()}};
-  const Json old = Json::parse(detail::read_file(path), nullptr, false);
+  Json old = Json::parse(detail::read_file(path), nullptr, false);
   if (old.is_discarded() || !old.contains("schema") || !old.contains("jobs") || !old.contains("checkpoints")) {
     throw InputError(text(path, " is not a manifest of ours; move it away"));
   }
