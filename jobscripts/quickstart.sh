@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks, in about ten minutes on 2 cores.
-#   [STEPS=200] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
+#   [STEPS=150] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
 # Installs what is missing, builds, fetches and prepares a corpus of novels and a dictionary, and trains a small encoder with
 # everything on: TUPE, MC-BERT's multiple choice, notes on rare words.
 # What is already done is not done again, so it may be interrupted and started anew.
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
 
 ranks=2
-steps=${STEPS:-200}
+steps=${STEPS:-150}
 tenfold=build/release/tenfold
 corpus=corpora/demo/demo.h5
 stage="start"

@@ -20,7 +20,7 @@ std::byte* aligned_scratch(std::int64_t bytes) {
   struct alignas(64) Line {
     std::byte bytes[64];
   };
-  return scratch<Line, Purpose>((bytes + 63) / 64)->bytes;
+  return reinterpret_cast<std::byte*>(scratch<Line, Purpose>((bytes + 63) / 64));
 }
 
 struct ForPrimitive;
