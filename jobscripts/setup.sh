@@ -19,7 +19,7 @@ packages=(
   python3 python3-matplotlib python3-h5py
 )
 test_packages=(
-  clang-format clang-tidy-16 shellcheck python3-torch
+  clang-format clang-tidy-16 shellcheck python3-torch libopenblas0-pthread
   slurmctld slurmd slurm-client munge libpmix2
 )
 

@@ -6,8 +6,6 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 source jobscripts/machines/debian-workstation/profile.sh
-# The tests need the modules of the system's python3, which others in PATH lack.
-export PATH=/usr/bin:$PATH
 cores=$(nproc)
 stage="start"
 trap 'echo "validation: failed at: $stage" >&2' ERR

@@ -68,7 +68,7 @@ std::vector<Option> build() {
   return {
       {"run.folder", needed_by(pretrain) | elastic, field(&S::run, &Run::folder), "",
        "folder of the run: trace, checkpoints, manifest and logs"},
-      {"run.seed", pretrain | bench, field(&S::run, &Run::seed, at_least(0)), "",
+      {"run.seed", pretrain | bench, field(&S::run, &Run::seed, between(0, 1e18)), "",
        "seed of all random numbers: weights, order, masks, dropout"},
       {"run.steps", pretrain | elastic, field(&S::run, &Run::steps, between(1, last_step)), "steps",
        "optimizer steps in all; the learning rate reaches 0 there"},

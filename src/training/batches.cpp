@@ -84,12 +84,17 @@ void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::siz
     const NoteWindow window = NoteWindow::clip(begin, end, *notes_.window, batch.lengths[b]);
     const auto first = std::ranges::lower_bound(selected_, begin);
     const bool hidden = first != selected_.end() && *first < end;  // the leak rule: a note would name the word
-    if (!hidden) {
+    const auto touched = [&](int from, int to, Neighbourhood kind) {
+      for (std::size_t i = 0; i < selected_.size(); ++i)
+        if (selected_[i] >= from && selected_[i] < to) neighbourhoods[i] = std::max(neighbourhoods[i], kind);
+    };
+    if (hidden) {
+      touched(begin, end, Neighbourhood::of_rare_word);
+    } else {
+      touched(window.begin, window.end, Neighbourhood::within_window);
       notes.begin.push_back(offset + begin);
       notes.end.push_back(offset + end);
       notes.keys.push_back(word.key);
-      for (std::size_t i = 0; i < selected_.size(); ++i)
-        if (selected_[i] >= window.begin && selected_[i] < window.end) neighbourhoods[i] = Neighbourhood::within_window;
     }
     if (hidden && !notes_.update_selected) continue;
     notes.window_begin.push_back(offset + window.begin);

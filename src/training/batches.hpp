@@ -26,8 +26,8 @@ struct HostNotes {
   std::vector<NoteSource> sources;                     ///< of the same
 };
 
-/// Where a selected token stands with respect to rare words (each contains the next).
-enum class Neighbourhood : std::uint8_t { no_rare_word, sequence_with_rare_word, within_window };
+/// Where a selected token stands with respect to rare words: the last of these that holds.
+enum class Neighbourhood : std::uint8_t { no_rare_word, sequence_with_rare_word, within_window, of_rare_word };
 
 /// A micro-batch in host memory, laid out as Batch is.
 struct HostBatch {

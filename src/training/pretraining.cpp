@@ -1,7 +1,6 @@
 #include "training/pretraining.hpp"
 
 #include <filesystem>
-#include <iostream>
 
 #include "base/version.hpp"
 #include "config/configuration.hpp"
@@ -76,8 +75,10 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
   learner_.initialise(queue_);
-  resume();
+  const std::vector<DamagedCheckpoint> skipped = resume();
   start_reporting(library_versions);
+  for (const DamagedCheckpoint& damaged : skipped)
+    say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
     reducer_.poll();
@@ -113,15 +114,13 @@ std::unique_ptr<RunFolder> Pretraining::open_folder() {
   return folder;
 }
 
-void Pretraining::resume() {
-  if (settings_.run.resume == Resume::never) return;
+std::vector<DamagedCheckpoint> Pretraining::resume() {
+  if (settings_.run.resume == Resume::never) return {};
   const FoundCheckpoint found = agree(runtime_.world(), [&] {
     return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
   });
-  for (const DamagedCheckpoint& damaged : found.damaged)
-    say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
   if (!found.path) {
-    if (settings_.run.resume == Resume::auto_) return;
+    if (settings_.run.resume == Resume::auto_) return {};
     throw no_checkpoint(settings_);
   }
   const Checkpoint checkpoint(*found.path, runtime_.world().native());
@@ -136,6 +135,7 @@ void Pretraining::resume() {
     if (notes_) restore_notes(checkpoint, notes_->dictionary());
   });
   resumed_at_ = state_.step;
+  return found.damaged;
 }
 
 void Pretraining::expect_same_run(const RunState& stored) const {
@@ -280,10 +280,7 @@ void Pretraining::report_memory() {
 }
 
 void Pretraining::say(const std::string& words) {
-  if (reporter_)
-    reporter_->say(words);
-  else if (runtime_.world().rank() == 0)
-    std::cout << words << std::endl;
+  if (reporter_) reporter_->say(words);
 }
 
 }  // namespace tenfold

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double giga = 1e9;
 
-constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_with_rare_word",
+constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_of_rare_word", "loss_mlm_with_rare_word",
                                        "loss_mlm_without_rare_word"};
 
 std::vector<TraceTable> tables(const std::vector<std::string>& metrics, bool notes) {
@@ -135,9 +135,8 @@ void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validato
   line << "validation at step " << step << std::fixed << std::setprecision(4);
   const auto add = [&](const Validator::Result& values) {
     for (double value : values.metrics) row.emplace_back(value);
-    for (double value :
-         {values.masked_loss.near_rare_word, values.masked_loss.with_rare_word, values.masked_loss.without_rare_word})
-      row.emplace_back(value);
+    const auto& [near, of, with, without] = values.masked_loss;
+    for (double value : {near, of, with, without}) row.emplace_back(value);
   };
   add(result);
   for (std::size_t i = 0; i < result.metrics.size(); ++i) line << "  " << metric_names_[i] << ' ' << result.metrics[i];

@@ -42,7 +42,8 @@ Validator::Result Validator::run(Queue& queue, Communicator& data, Learner& lear
   data.all_reduce_sum(std::span(sums));
   data.all_reduce_sum(std::span<double>(split_));
   Result result{std::vector<double>(learner.objective().metric_names().size()),
-                {split_[4] / split_[5], (split_[2] + split_[4]) / (split_[3] + split_[5]), split_[0] / split_[1]}};
+                {split_[4] / split_[5], split_[6] / split_[7],
+                 (split_[2] + split_[4] + split_[6]) / (split_[3] + split_[5] + split_[7]), split_[0] / split_[1]}};
   learner.objective().metrics(sums, counts, result.metrics);
   return result;
 }

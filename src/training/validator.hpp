@@ -10,10 +10,10 @@ namespace tenfold {
 
 class Validator {
  public:
-  /// Loss means of selected tokens by where they stand: within the window of a rare word, in sequences with one, in
-  /// sequences without. NaN where there are none.
+  /// Loss means of selected tokens by where they stand: within the window of a rare word that is itself visible, in a
+  /// rare word, anywhere in sequences with one, in sequences without. NaN where there are none.
   struct Split {
-    double near_rare_word, with_rare_word, without_rare_word;
+    double near_rare_word, of_rare_word, with_rare_word, without_rare_word;
   };
 
   /// Takes the first min(wanted, sequences.count()) sequences of a fixed order; `rank` of `ranks` takes an equal part.
@@ -34,7 +34,7 @@ class Validator {
   std::vector<Sample> samples_;
   std::size_t batches_;  ///< micro-batches, the same on all ranks
   HostBatch batch_;
-  std::array<double, 6> split_{};  ///< sums and counts by neighbourhood
+  std::array<double, 8> split_{};  ///< sums and counts by neighbourhood
 };
 
 }  // namespace tenfold

@@ -3,7 +3,7 @@
 Sample run:  /usr/bin/python3 validation/convergence/run.py --corpus corpora/lean.h5 --jobs 2
              /usr/bin/python3 validation/convergence/run.py --corpus corpora/lean.h5 --seeds 1 2 3 --methods bert tupe-r --name seeds
 
-A method is a file inputs/methods/NAME.ini; it is run with --size and every other --section.key=value. Runs live in
+A method is a file inputs/methods/NAME.ini, or several joined by + (bert+notes); it is run with --size and every other --section.key=value. Runs live in
 runs/convergence/NAME/METHOD-seed-N; the same command goes on where it was stopped (Ctrl-C or SIGTERM lets the runs save).
 Writes a table (NAME.md) and a plot (NAME.png) to validation/results.
 """
@@ -35,7 +35,7 @@ STOPPED = 75  # exit status of a run that saved and stopped on request
 def pretrain_command(o, overrides, method, seed, folder):
     settings = {"data.corpus": o.corpus, "precision.compute": o.precision, "validation.every": o.validation_every}
     settings |= {"run.folder": folder, "run.resume": "auto", "run.seed": seed}
-    files = [o.size, f"inputs/methods/{method}.ini"]
+    files = [o.size, *(f"inputs/methods/{name}.ini" for name in method.split("+"))]
     return [o.tenfold, "pretrain", *files, *(f"--{key}={value}" for key, value in settings.items()), *overrides]
 
 
@@ -196,7 +196,7 @@ def main():
         text += [file["configuration"].asstr()[()].strip(), "```", ""]
     report = results / f"{o.name}.md"
     report.write_text("\n".join(text))
-    print(f"{report.relative_to(measure.ROOT)} and {o.name}.png written")
+    print(f"{report} and {o.name}.png written")
 
 
 if __name__ == "__main__":

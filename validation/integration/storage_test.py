@@ -90,6 +90,7 @@ class Storage(support.TestCase):
             damaged = run.checkpoints()[-1].read_bytes()
             result = run.pretrain(RANKS, KEYS)
             self.assertRegex(result.stdout, r"skipped damaged checkpoint .*step-00000030\.h5: \w", damage)
+            self.assertIn("skipped damaged checkpoint", (run.run / "log.txt").read_text())
             self.assertIn("resumed at step 20", result.stdout, damage)
             self.expect_same_end(run)
             self.assertEqual(in_manifest(run), [f"step-{step:08d}.h5" for step in (30, 20, 10)])

@@ -10,7 +10,7 @@ TEST(Parse, ReadsEveryTypeOfValue) {
 # a comment
 [run]
 folder = runs/a b     # spaces inside stay
-seed = 18446744073709551615
+seed = 1000000000000000000
 resume = auto
 [data]
 micro_batch = 16
@@ -27,7 +27,7 @@ threads = auto
 )")})
                                 .settings;
   EXPECT_EQ(settings.run.folder, "runs/a b");
-  EXPECT_EQ(settings.run.seed, 18446744073709551615U);
+  EXPECT_EQ(settings.run.seed, 1000000000000000000U);
   EXPECT_EQ(settings.run.resume, Resume::auto_);
   EXPECT_EQ(settings.data.micro_batch, 16);
   EXPECT_EQ(settings.model.position, PositionEncoding::tupe_a);
@@ -82,7 +82,7 @@ TEST(Parse, BadValuesNameKeyValueAndWhatIsAllowed) {
       {"model.layers", "2x", "integer"},
       {"model.layers", "", "integer"},
       {"model.layers", "99999999999999999999", "1 to 1000"},
-      {"run.seed", "-1", "0 or more"},
+      {"run.seed", "-1", "0 to 1000000000000000000"},
       {"run.steps", "4294967296", "1 to 4294967295"},
       {"model.dropout", "1", "0 or more, less than 1"},
       {"model.dropout", "nan", "number"},
