@@ -24,7 +24,6 @@ class Arena {
 
   /// Bytes handed out so far.
   std::size_t bytes() const { return bytes_; }
-  bool planning() const { return mode_ == Mode::plan; }
   DeviceKind device() const { return device_; }
 
  private:

@@ -18,4 +18,8 @@ enum SpecialToken : std::int32_t {
 /// Their pieces, by id.
 inline constexpr std::array<const char*, 6> special_pieces = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NOTA]"};
 
+/// What sampling and random replacement never draw.
+inline constexpr std::array<std::int32_t, 4> never_drawn = {pad_token, class_token, mask_token,
+                                                            none_of_the_above_token};
+
 }  // namespace tenfold

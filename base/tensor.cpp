@@ -30,24 +30,9 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t count) const {
   TENFOLD_VERIFY(shape_.rank() >= 1 && begin >= 0 && count >= 0 && begin + count <= shape_[0], "rows ", begin, " to ",
                  begin + count, " of ", shape_.describe());
   const std::int64_t row = shape_[0] == 0 ? 0 : elements() / shape_[0];
-  Shape shape;
-  switch (shape_.rank()) {
-    case 1:
-      shape = {count};
-      break;
-    case 2:
-      shape = {count, shape_[1]};
-      break;
-    case 3:
-      shape = {count, shape_[1], shape_[2]};
-      break;
-    default:
-      shape = {count, shape_[1], shape_[2], shape_[3]};
-      break;
-  }
   auto* first = static_cast<std::byte*>(data_);
   if (first != nullptr) first += static_cast<std::size_t>(begin * row) * size_of(type_);
-  return {first, type_, shape, device_};
+  return {first, type_, shape_.with_rows(count), device_};
 }
 
 }  // namespace tenfold

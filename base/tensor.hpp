@@ -70,16 +70,24 @@ constexpr DType dtype_of<std::uint8_t>() {
 class Shape {
  public:
   constexpr Shape() = default;
-  Shape(std::initializer_list<std::int64_t> extents) {
+  Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+  explicit Shape(std::span<const std::int64_t> extents) {
     TENFOLD_VERIFY(extents.size() <= extents_.size(), "a shape has at most four dimensions, got ", extents.size());
     for (std::int64_t extent : extents) extents_[rank_++] = extent;
   }
   int rank() const { return rank_; }
   std::int64_t operator[](int dimension) const { return extents_[dimension]; }
+  std::span<const std::int64_t> extents() const { return std::span(extents_).first(static_cast<std::size_t>(rank_)); }
   std::int64_t elements() const {
     std::int64_t product = 1;
     for (int i = 0; i < rank_; ++i) product *= extents_[i];
     return product;
+  }
+  /// The same with another outermost extent.
+  Shape with_rows(std::int64_t count) const {
+    Shape other = *this;
+    other.extents_[0] = count;
+    return other;
   }
   bool operator==(const Shape&) const = default;
   std::string describe() const;  ///< "[32, 128, 256]"

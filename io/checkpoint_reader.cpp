@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/heartbeat.hpp"
 #include "io/checkpoint.hpp"
 #include "io/detail/checkpoint_folder.hpp"
 #include "io/detail/collective.hpp"
@@ -92,13 +93,15 @@ std::vector<std::string> Checkpoint::tensors() const {
 }
 
 Shape Checkpoint::shape(const std::string& name) const {
-  return detail::shape_of(file_.dataset("tensors/" + name).extents());
+  const hdf5::Extents extents = file_.dataset("tensors/" + name).extents();
+  return Shape(std::vector<std::int64_t>(extents.begin(), extents.end()));
 }
 
 void Checkpoint::read_elements(const std::string& name, std::int64_t offset, DType type, void* values,
                                std::int64_t count) const {
   TENFOLD_VERIFY(offset >= 0, name, " from element ", offset);
   file_.dataset("tensors/" + name).read_range(type, values, static_cast<hsize_t>(offset), static_cast<hsize_t>(count));
+  heartbeat();
 }
 
 }  // namespace tenfold

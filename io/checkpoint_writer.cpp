@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/check.hpp"
+#include "base/heartbeat.hpp"
 #include "io/checkpoint.hpp"
 #include "io/detail/checkpoint_folder.hpp"
 #include "io/detail/collective.hpp"
@@ -64,7 +65,7 @@ void write_frame(const std::string& path, std::int64_t step, const CheckpointCon
     }
     hdf5::Group tensors = file.group("tensors");
     for (const CheckpointTensor& each : content.tensors) {
-      tensors.create_dataset(each.name, hdf5::native_type(each.type), detail::extents_of(each.shape));
+      tensors.create_dataset(each.name, hdf5::native_type(each.type), hdf5::extents_of(each.shape));
     }
   }
   file.close();
@@ -99,6 +100,7 @@ void write_elements(const std::string& path, const CheckpointContent& content, M
       for (const TensorPiece& piece : each.pieces) {
         tensor.write_range(each.type, piece.data, static_cast<hsize_t>(piece.offset),
                            static_cast<hsize_t>(piece.count));
+        heartbeat();
       }
     }
   });

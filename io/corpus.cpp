@@ -85,11 +85,6 @@ void Corpus::read_sentence_offsets(Split split, std::int64_t begin, std::span<st
   part(split).sentence_data.read(values, static_cast<hsize_t>(begin));
 }
 
-void Corpus::read_document_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const {
-  expect_range(begin, values.size(), documents(split) + 1);
-  part(split).document_data.read(values, static_cast<hsize_t>(begin));
-}
-
 std::int64_t Corpus::block_begin(const Part& part, std::int64_t block) const {
   std::int64_t& begin = part.block_begins[static_cast<std::size_t>(block)];
   if (begin < 0) part.rare_begin.read(std::span(&begin, 1), static_cast<hsize_t>(block * rare_block));

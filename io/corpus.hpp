@@ -44,8 +44,8 @@ class Corpus {
 
   const std::string& path() const { return path_; }
   int vocabulary_size() const { return vocabulary_size_; }
-  /// What identifies the corpus: a hash of its tokens, offsets and rare words, in hexadecimal, the same for the same
-  /// text, settings and tokenizer.
+  /// What identifies the corpus: a hash of its tokens, sentence ends and rare occurrences, in hexadecimal, the same for
+  /// the same text, settings and tokenizer.
   const std::string& digest() const { return digest_; }
 
   std::int64_t tokens(Split split) const { return part(split).tokens; }
@@ -57,8 +57,6 @@ class Corpus {
   void read_tokens(Split split, std::int64_t begin, std::span<std::int32_t> values) const;
   /// Sentence s is tokens [offset s, offset s + 1), its [SEP] included; there are sentences + 1 offsets, the first 0.
   void read_sentence_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const;
-  /// Document d is tokens [offset d, offset d + 1); there are documents + 1 offsets.
-  void read_document_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const;
   /// The occurrences that lie whole in tokens [begin, end), in order.
   std::vector<RareOccurrence> rare_occurrences(Split split, std::int64_t begin, std::int64_t end) const;
 

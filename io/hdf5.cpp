@@ -85,10 +85,6 @@ hsize_t Dataset::one_dimension() const {
   return size[0];
 }
 
-void Dataset::expect_elements(std::size_t elements, const Extents& counts) const {
-  TENFOLD_VERIFY(elements == product(counts), label_, ": ", elements, " values for a slab of ", product(counts));
-}
-
 void Dataset::move_elements(bool writing, hid_t type, void* values, const Extents& offsets, const Extents& counts,
                             Transfer transfer) const {
   const Handle file_space(check(H5Dget_space(handle_.get()), label_, "read the extents"), H5Sclose);

@@ -43,16 +43,8 @@ inline hid_t native_type<std::int32_t>() {
   return H5T_NATIVE_INT32;
 }
 template <>
-inline hid_t native_type<std::uint32_t>() {
-  return H5T_NATIVE_UINT32;
-}
-template <>
 inline hid_t native_type<std::int64_t>() {
   return H5T_NATIVE_INT64;
-}
-template <>
-inline hid_t native_type<std::uint64_t>() {
-  return H5T_NATIVE_UINT64;
 }
 /// The same for a type known only at run time (bf16 has none and throws).
 hid_t native_type(DType type);
@@ -80,6 +72,9 @@ class Handle {
 enum class Transfer { independent, collective };
 
 using Extents = std::vector<hsize_t>;
+inline Extents extents_of(const Shape& shape) {
+  return {shape.extents().begin(), shape.extents().end()};
+}
 
 /// How a data set is laid out. Contiguous unless `chunk` is given; contiguous space is allocated at once, never filled.
 struct Layout {
@@ -104,8 +99,8 @@ class Dataset {
     move_elements(true, native_type<T>(), const_cast<T*>(values.data()), {begin}, {values.size()}, transfer);
   }
   template <class T>
-  void read(std::span<T> values, hsize_t begin = 0, Transfer transfer = Transfer::independent) const {
-    move_elements(false, native_type<T>(), values.data(), {begin}, {values.size()}, transfer);
+  void read(std::span<T> values, hsize_t begin = 0) const {
+    move_elements(false, native_type<T>(), values.data(), {begin}, {values.size()}, Transfer::independent);
   }
   /// A whole one-dimensional data set.
   template <class T>
@@ -113,20 +108,6 @@ class Dataset {
     std::vector<T> values(one_dimension());
     read(std::span<T>(values));
     return values;
-  }
-
-  /// A hyperslab of any rank; `values` holds the product of `counts` elements, row-major.
-  template <class T>
-  void write(std::span<const T> values, const Extents& offsets, const Extents& counts,
-             Transfer transfer = Transfer::independent) {
-    expect_elements(values.size(), counts);
-    move_elements(true, native_type<T>(), const_cast<T*>(values.data()), offsets, counts, transfer);
-  }
-  template <class T>
-  void read(std::span<T> values, const Extents& offsets, const Extents& counts,
-            Transfer transfer = Transfer::independent) const {
-    expect_elements(values.size(), counts);
-    move_elements(false, native_type<T>(), values.data(), offsets, counts, transfer);
   }
 
   /// Elements [offset, offset + count) in row-major order of a data set of any rank, whatever rows they begin and end
@@ -137,7 +118,6 @@ class Dataset {
  private:
   friend class Location;
   hsize_t one_dimension() const;
-  void expect_elements(std::size_t elements, const Extents& counts) const;
   void move_elements(bool writing, hid_t type, void* values, const Extents& offsets, const Extents& counts,
                      Transfer transfer) const;
   void move_range(bool writing, hid_t type, std::byte* values, hsize_t offset, hsize_t count) const;
@@ -171,7 +151,6 @@ class Location {
   void set_attribute(const std::string& name, const std::string& value);
   bool has_attribute(const std::string& name) const;
   std::int64_t integer_attribute(const std::string& name) const;
-  double real_attribute(const std::string& name) const;
   std::string text_attribute(const std::string& name) const;
 
   /// UTF-8 text of any length as a scalar data set of one fixed-length string, and a list of texts as a 1-D one.

@@ -13,9 +13,9 @@ case "${1-}" in
 esac
 
 packages=(
-  g++ cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev hdf5-tools
+  g++ cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
   libdnnl-dev libtrilinos-kokkos-dev libboost-program-options-dev nlohmann-json3-dev librandom123-dev
-  libsentencepiece-dev sentencepiece libicu-dev zlib1g-dev libxxhash-dev libgtest-dev libbenchmark-dev
+  libsentencepiece-dev libicu-dev zlib1g-dev libxxhash-dev libgtest-dev libbenchmark-dev
   python3 python3-matplotlib python3-h5py
 )
 test_packages=(

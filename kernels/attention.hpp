@@ -5,10 +5,11 @@
 //   v_j
 //
 // qkv: [B*T, 3d], each row query | key | value, head h in columns h*dh..(h+1)*dh of each part; f32 or bf16.
-// bias: f32 [H, T, T] or absent. lengths: i32 [B], >= 1: keys beyond are left out (no infinities); queries beyond are
-// computed like any other and mean nothing. probabilities (kept for backward): [B, H, T, T] of qkv's type, before
-// dropout, the sign bit set where dropout drops, 0 beyond the key length. Dropout positions in a sample: (h*T + i)*T +
-// j. Softmax and all sums in f32; dbias is summed in order of samples.
+// bias: f32 [H, T, T] or absent. lengths: i32 [B]: keys beyond are left out (no infinities); queries beyond are
+// computed like any other and mean nothing, as does all of a sequence of length 0, which is taken for 1. probabilities
+// (kept for backward): [B, H, T, T] of qkv's type, before dropout, the sign bit set where dropout drops, 0 beyond the
+// key length. Dropout positions in a sample: (h*T + i)*T + j. Softmax and all sums in f32; dbias is summed in order of
+// samples.
 
 #include "kernels/dropout.hpp"
 

@@ -1,5 +1,5 @@
 #pragma once
-// Start and end of the kernel libraries of a process. main owns one, before any queue or arena is made.
+// Start and end of the kernel libraries of a process. A command owns one while it uses kernels.
 
 #include <string>
 

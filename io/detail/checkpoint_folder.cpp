@@ -55,28 +55,4 @@ std::vector<std::string> newest_first(const std::string& folder, MPI_Comm commun
   return paths;
 }
 
-hdf5::Extents extents_of(const Shape& shape) {
-  hdf5::Extents extents;
-  for (int i = 0; i < shape.rank(); ++i) extents.push_back(static_cast<hsize_t>(shape[i]));
-  return extents;
-}
-
-Shape shape_of(const hdf5::Extents& extents) {
-  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(extents[i]); };
-  switch (extents.size()) {
-    case 0:
-      return {};
-    case 1:
-      return {at(0)};
-    case 2:
-      return {at(0), at(1)};
-    case 3:
-      return {at(0), at(1), at(2)};
-    case 4:
-      return {at(0), at(1), at(2), at(3)};
-    default:
-      throw Error(text("a tensor has at most four dimensions, got ", extents.size()));
-  }
-}
-
 }  // namespace tenfold::detail

@@ -24,7 +24,4 @@ std::string checkpoint_path(const std::string& folder, std::int64_t step);
 /// Collective. Paths of the checkpoints in a folder as rank 0 sees it, highest step first; none if there is no folder.
 std::vector<std::string> newest_first(const std::string& folder, MPI_Comm communicator);
 
-hdf5::Extents extents_of(const Shape& shape);
-Shape shape_of(const hdf5::Extents& extents);
-
 }  // namespace tenfold::detail

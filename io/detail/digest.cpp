@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/heartbeat.hpp"
 #include "io/detail/collective.hpp"
 #include "io/detail/posix.hpp"
 
@@ -37,6 +38,7 @@ std::vector<Hash> hash_leaves(const std::string& path, std::uint64_t begin, std:
     const std::span<std::byte> bytes(leaf.data(), std::min(leaf_bytes, length - offset));
     file.read_at(bytes, offset);
     hashes.push_back(hash_of(bytes));
+    heartbeat();
   }
   return hashes;
 }

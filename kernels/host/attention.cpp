@@ -109,7 +109,7 @@ struct Call {
 
 template <class T>
 detail::SoftmaxShape softmax_shape(const Call& call, const Head<T>& head) {
-  return {head.shape.length, call.lengths.template data<std::int32_t>()[head.sample], call.scale};
+  return {head.shape.length, std::max(call.lengths.template data<std::int32_t>()[head.sample], 1), call.scale};
 }
 
 float* floats(std::byte* bytes) {
@@ -176,7 +176,7 @@ void check(const Call& call, const char* name) {
       attention_workspace_bytes(call.shape, type));
   for (std::int64_t b = 0; b < batch; ++b) {
     const std::int32_t count = call.lengths.data<std::int32_t>()[b];
-    TENFOLD_VERIFY(count >= 1 && count <= length, name, ": sequence ", b, " has length ", count, " of ", length);
+    TENFOLD_VERIFY(count >= 0 && count <= length, name, ": sequence ", b, " has length ", count, " of ", length);
   }
 }
 

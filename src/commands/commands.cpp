@@ -38,7 +38,7 @@ Settings read_settings(const std::string& command, const std::vector<std::string
     if (world.rank() == 0) bytes = serialise(gather_sources(arguments));
   });
   world.broadcast(bytes);
-  return parse_configuration(command, deserialise(bytes)).settings;
+  return parse_configuration(command, deserialise(bytes));
 }
 
 /// Takes --notes=word,... out of the arguments; the words, none without it.
@@ -70,6 +70,7 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
   Settings settings = read_settings(command, arguments, runtime.world());
   if (command == "plan") {
     resolve(settings, std::nullopt);
+    const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
     plan(settings, runtime);
     return ExitCode::done;
   }

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "commands/commands.hpp"
-#include "training/learner.hpp"
+#include "training/pretraining.hpp"
 
 namespace tenfold {
 
@@ -14,7 +14,7 @@ void plan(const Settings& settings, Runtime& runtime) {
   int vocabulary = settings.tokenizer.vocabulary_size;
   std::int64_t rare_words = RandomSequences::rare_keys;
   if (!settings.data.corpus.empty()) {
-    const Corpus corpus(settings.data.corpus);
+    const Corpus corpus = open_corpus(settings);
     vocabulary = corpus.vocabulary_size();
     rare_words = static_cast<std::int64_t>(corpus.rare_words().size());
   }

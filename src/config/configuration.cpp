@@ -84,9 +84,9 @@ void check_needed(const detail::Command& command, const Settings& settings) {
 
 }  // namespace
 
-Configuration parse_configuration(std::string_view command_name, const std::vector<Source>& sources) {
+Settings parse_configuration(std::string_view command_name, const std::vector<Source>& sources) {
   const detail::Command& command = detail::find_command(command_name);
-  Configuration configuration;
+  Settings settings;
   std::map<const Option*, std::string> named;  // by whom, the last; ordered as the table
   for (const Source& source : sources) {
     for (const Entry& entry : entries_of(source)) {
@@ -95,20 +95,18 @@ Configuration parse_configuration(std::string_view command_name, const std::vect
         throw InputError(text(source.name, ": ", command.name, " does not read ", option.key, "; see tenfold ",
                               command.name, " --help"));
       }
-      apply(source, option, entry, configuration.settings);
+      apply(source, option, entry, settings);
       named[&option] = source.name;
     }
   }
   for (const auto& [option, source] : named) {
-    if (!option->applies(configuration.settings)) {
+    if (!option->applies(settings))
       throw InputError(
           text(source, ": ", option->key, " has a meaning only with ", option->only_with->words, ": remove it"));
-    }
-    configuration.set_keys.push_back(option->key);
   }
-  check_needed(command, configuration.settings);
-  detail::check_conflicts(configuration.settings);
-  return configuration;
+  check_needed(command, settings);
+  detail::check_conflicts(settings);
+  return settings;
 }
 
 std::string to_ini(const Settings& settings, std::string_view command_name) {

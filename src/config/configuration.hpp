@@ -29,17 +29,12 @@ std::vector<Source> gather_sources(const std::vector<std::string>& arguments);
 std::string serialise(const std::vector<Source>& sources);
 std::vector<Source> deserialise(std::string_view bytes);
 
-struct Configuration {
-  Settings settings;
-  std::vector<std::string> set_keys;  ///< keys that the user gave, in the order of the table
-};
-
 /// Settings of a command (prepare, pretrain, bench, plan). A file may hold keys that only other commands read, so that
 /// one file can serve them all; on the command line such a key is an error. Throws InputError on an unknown key, a key
 /// given twice in one source, a value out of range, a conflict between keys, and a missing key that the command needs.
-Configuration parse_configuration(std::string_view command, const std::vector<Source>& sources);
+Settings parse_configuration(std::string_view command, const std::vector<Source>& sources);
 
-/// Fills parallel.data and data.micro_batch and checks them against the number of processes; where that is not known
+/// Fills parallel.data and data.micro_batch and checks them against the number of ranks; where that is not known
 /// (plan), parallel.data stands for itself and is 1 if unset.
 void resolve(Settings& settings, std::optional<int> world_size);
 
@@ -61,7 +56,8 @@ struct KeyDifference {
 std::vector<KeyDifference> differences(const Settings& a, const Settings& b);
 
 /// Those of pretrain's keys that differ and may not on resume: all but run.{folder,steps,resume}, data.micro_batch,
-/// data.corpus (a corpus is known by its digest, not by its path), parallel.*, checkpoint.*, validation.* and log.*.
+/// data.corpus (a corpus is known by its digest, not by its path), parallel.*, checkpoint.*, validation.*, log.* and
+/// debug.*.
 std::vector<KeyDifference> differences_that_forbid_resume(const Settings& stored, const Settings& given);
 
 /// Text of `tenfold --help`.

@@ -1,4 +1,4 @@
-// Conflicts between keys, and the values that depend on the number of processes.
+// Conflicts between keys, and the values that depend on the number of ranks.
 
 #include "base/check.hpp"
 #include "config/configuration.hpp"
@@ -79,7 +79,8 @@ void resolve(Settings& settings, std::optional<int> world_size) {
   if (!settings.parallel.data) settings.parallel.data = std::max(1, world_size.value_or(tensor) / tensor);
   const int data = *settings.parallel.data;
   require(!world_size || static_cast<std::int64_t>(data) * tensor == *world_size, "parallel.data = ", data,
-          " x parallel.tensor = ", tensor, " is not the number of processes, ", world_size.value_or(0));
+          " x parallel.tensor = ", tensor, " is not the number of ranks, ", world_size.value_or(0),
+          ": start as many, or leave parallel.data unset");
 
   const int batch = settings.data.global_batch;
   require(batch % data == 0, "data.global_batch = ", batch, " cannot be shared by parallel.data = ", data,
@@ -91,6 +92,8 @@ void resolve(Settings& settings, std::optional<int> world_size) {
   require(settings.debug.dump_step == 0 || batch == micro,
           "debug.dump_step needs one rank and data.micro_batch = data.global_batch = ", batch,
           ", so that one file holds the whole step");
+  require(settings.debug.dump_step <= settings.run.steps, "debug.dump_step = ", settings.debug.dump_step,
+          " is above run.steps = ", settings.run.steps);
 }
 
 }  // namespace tenfold

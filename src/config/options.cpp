@@ -97,7 +97,7 @@ std::vector<Option> build() {
        "most occurrences of a rare word; auto: by rare_coverage"},
 
       {"tokenizer.model", prepare, field(&S::tokenizer, &Tokenizer::model), "",
-       "SentencePiece model to use; empty: train one on a sample of the text"},
+       "SentencePiece model to use, with the vocabulary it has; empty: train one on the text"},
       {"tokenizer.vocabulary_size", prepare | bench | plan,
        field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
        "vocabulary of a tokenizer that is trained, and of a model without a corpus"},
@@ -175,7 +175,7 @@ std::vector<Option> build() {
       {"parallel.data", model | elastic, field(&S::parallel, &Parallel::data, between(1, 1'000'000)), "ranks",
        "ranks that share a batch; auto: all processes"},
       {"parallel.tensor", model | elastic, field(&S::parallel, &Parallel::tensor, between(1, 1)), "ranks",
-       "ranks that share a layer"},
+       "ranks that share a layer; only 1 so far"},
       {"parallel.threads", model | elastic, field(&S::parallel, &Parallel::threads, between(1, 4096)), "threads",
        "threads a rank; auto: the cores it may run on, over the ranks there"},
       {"parallel.stall_timeout", pretrain | elastic, field(&S::parallel, &Parallel::stall_timeout, above(0)), "seconds",
@@ -190,12 +190,12 @@ std::vector<Option> build() {
        "files", "newest good checkpoints kept"},
 
       {"validation.every", pretrain | elastic, field(&S::validation, &ValidationSettings::every, at_least(1)), "steps",
-       "how often to validate"},
+       "how often to validate; also before the first and after the last step"},
       {"validation.sequences", pretrain | elastic, field(&S::validation, &ValidationSettings::sequences, at_least(1)),
        "sequences", "sequences a validation, the same each time"},
 
       {"log.every", pretrain | elastic, field(&S::log, &LogSettings::every, at_least(1)), "steps",
-       "how often a line goes to the log"},
+       "how often a line goes to the log, and rows to readers of the trace"},
 
       {"bench.steps", bench, field(&S::bench, &BenchSettings::steps, at_least(1)), "steps",
        "optimizer steps that are timed, after one that is not"},

@@ -33,7 +33,6 @@ class LanguageModelHead {
   const Tensor& correct() const { return correct_; }  ///< i32 [R]
 
   /// First flat element of this head's own parameters.
-  std::int64_t first_parameter() const { return transform_.first_parameter(); }
   const HeadTransform& transform() const { return transform_; }
   static double forward_flops(double width, double vocabulary, double selected) {
     return 2.0 * selected * (width * width + width * vocabulary);

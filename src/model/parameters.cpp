@@ -1,6 +1,7 @@
 #include "model/parameters.hpp"
 
 #include "base/random.hpp"
+#include "base/special_tokens.hpp"
 #include "kernels/optimizer.hpp"
 
 namespace tenfold {
@@ -52,8 +53,10 @@ void Parameters::initialise(Queue& queue, std::uint64_t seed) {
         kernels::fill(queue, 1.0F, values);
         break;
       case Initial::normal:
+      case Initial::token_table:
         kernels::fill_normal(queue, stream_key(seed, "initial." + parameter.name), 0.0F, initial_deviation, values);
     }
+    if (parameter.initial == Initial::token_table) kernels::fill(queue, 0.0F, values.rows(pad_token, 1));
   }
   refresh(queue);
 }

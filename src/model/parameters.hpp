@@ -12,7 +12,12 @@
 
 namespace tenfold {
 
-enum class Initial { zero, one, normal };
+enum class Initial {
+  zero,
+  one,
+  normal,       ///< N(0, 0.02)
+  token_table,  ///< N(0, 0.02), but zero in the row of [PAD]
+};
 
 /// Which copy kernels read: matrices and tables in the compute type; vectors and all of the position bias in f32.
 enum class Storage { compute, master };
@@ -43,7 +48,7 @@ class Parameters {
 
   /// Takes memory for all declared so far; `compute` is f32 or bf16.
   void allocate(Arena& arena, DType compute);
-  /// Draws initial values: N(0, 0.02), 0 or 1; every parameter from a stream of its own name.
+  /// Sets initial values; every parameter from a stream of its own name.
   void initialise(Queue& queue, std::uint64_t seed);
   /// Brings the compute copy up to date with the master weights.
   void refresh(Queue& queue);

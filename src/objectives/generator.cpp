@@ -12,9 +12,6 @@ namespace tenfold {
 
 namespace {
 
-/// Ids that sampling never draws.
-constexpr std::array<std::int32_t, 4> never_drawn = {pad_token, class_token, mask_token, none_of_the_above_token};
-
 EncoderShape divided(const Settings& settings) {
   EncoderShape shape = encoder_shape(settings.model);
   const int divider = *settings.objective.generator_divider;
@@ -30,7 +27,6 @@ Generator::Generator(const Settings& settings, const std::string& name, Paramete
                      ParameterView vocabulary_bias, Parameters& parameters)
     : parameters_(parameters),
       shape_(divided(settings)),
-      length_(settings.data.sequence_length),
       tokens_(tokens),
       projection_(parameters.add(name + ".projection.weight", {shape_.width, tokens.shape[1]}, Initial::normal,
                                  Storage::compute)),
@@ -42,7 +38,7 @@ Generator::Generator(const Settings& settings, const std::string& name, Paramete
                            : parameters.add(name + ".head.bias", {tokens.shape[0]}, Initial::zero, Storage::master)),
       head_(parameters, name + ".", shape_.width, vocabulary_bias_) {
   sampling_.draws.key = stream_key(settings.run.seed, name + ".draws");
-  sampling_.draws.length = length_;
+  sampling_.draws.length = settings.data.sequence_length;
 }
 
 void Generator::allocate(Arena& arena, const BatchShape& batch, DType type) {
@@ -88,8 +84,10 @@ void Generator::backward(const Pass& pass) {
 
 double Generator::forward_flops(const Counts& counts) const {
   const auto wide = static_cast<double>(tokens_.shape[1]);
-  return Encoder::forward_flops(shape_, counts.tokens, counts.squares) + 2.0 * counts.tokens * wide * shape_.width +
-         LanguageModelHead::forward_flops(shape_.width, static_cast<double>(tokens_.shape[0]), counts.selected);
+  const auto vocabulary = static_cast<double>(tokens_.shape[0]);  // projected once a step, repetitions not counted
+  return Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
+         2.0 * (counts.tokens + vocabulary) * wide * shape_.width +
+         LanguageModelHead::forward_flops(shape_.width, vocabulary, counts.selected);
 }
 
 }  // namespace tenfold

@@ -28,7 +28,6 @@ class Generator {
   const Tensor& drawn() const { return sampling_.tokens; }  ///< i32 [R]
   const Tensor& excluded() const { return sampling_.excluded; }
   const LanguageModelHead& head() const { return head_; }
-  ParameterView vocabulary_bias() const { return vocabulary_bias_; }
   int width() const { return shape_.width; }
 
   /// Loss, correct predictions, rank of the truth; f64 [3].
@@ -42,7 +41,6 @@ class Generator {
  private:
   const Parameters& parameters_;
   EncoderShape shape_;
-  std::int64_t length_;
   ParameterView tokens_, projection_, projection_bias_;
   Encoder encoder_;
   ParameterView vocabulary_bias_;

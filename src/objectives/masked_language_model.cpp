@@ -7,7 +7,8 @@ namespace tenfold {
 MaskedLanguageModel::MaskedLanguageModel(const Settings& settings, int vocabulary, Parameters& parameters)
     : parameters_(parameters),
       shape_(encoder_shape(settings.model)),
-      tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::normal, Storage::compute)),
+      tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::token_table,
+                             Storage::compute)),
       encoder_(parameters, "", {tokens_}, shape_, position_shape(settings.model, settings.data.sequence_length),
                settings.run.seed),
       vocabulary_bias_(parameters.add("head.bias", {vocabulary}, Initial::zero, Storage::master)),

@@ -1,5 +1,8 @@
 #include "objectives/objective.hpp"
 
+#include <algorithm>
+
+#include "base/special_tokens.hpp"
 #include "objectives/masked_language_model.hpp"
 #include "objectives/multiple_choice.hpp"
 #include "objectives/replaced_token_detection.hpp"
@@ -16,7 +19,17 @@ PositionShape position_shape(const ModelSettings& model, int sequence_length) {
           sequence_length};
 }
 
+void expect_vocabulary(const ObjectiveSettings& objective, int vocabulary) {
+  if (objective.kind != ObjectiveKind::multiple_choice || objective.sampling == Sampling::released) return;
+  const int most = std::max(objective.candidates, *objective.candidates_end);
+  const int drawable = vocabulary - static_cast<int>(never_drawn.size()) - 1;  // and not the truth
+  if (most - 1 > drawable)
+    throw InputError(text("objective.candidates = ", most, " asks for ", most - 1, " different wrong answers, but of ",
+                          vocabulary, " pieces only ", drawable, " can be drawn: choose fewer candidates"));
+}
+
 std::unique_ptr<Objective> make_objective(const Settings& settings, int vocabulary, Parameters& parameters) {
+  expect_vocabulary(settings.objective, vocabulary);
   switch (settings.objective.kind) {
     case ObjectiveKind::electra:
       return std::make_unique<ReplacedTokenDetection>(settings, vocabulary, parameters);

@@ -56,7 +56,10 @@ class Objective {
 EncoderShape encoder_shape(const ModelSettings& model);
 PositionShape position_shape(const ModelSettings& model, int sequence_length);
 
-/// The objective that the settings ask for; declares its parameters.
+/// InputError if the settings ask for more than a vocabulary of that size has.
+void expect_vocabulary(const ObjectiveSettings& objective, int vocabulary);
+
+/// The objective that the settings ask for; declares its parameters. InputError as expect_vocabulary.
 std::unique_ptr<Objective> make_objective(const Settings& settings, int vocabulary, Parameters& parameters);
 
 }  // namespace tenfold

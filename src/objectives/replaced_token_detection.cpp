@@ -18,7 +18,8 @@ ReplacedTokenDetection::ReplacedTokenDetection(const Settings& settings, int voc
     : parameters_(parameters),
       shape_(encoder_shape(settings.model)),
       weight_(*settings.objective.loss_weight),
-      tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::normal, Storage::compute)),
+      tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::token_table,
+                             Storage::compute)),
       generator_(settings, "generator", tokens_, {}, parameters),
       encoder_(parameters, "", {tokens_}, shape_, position_shape(settings.model, settings.data.sequence_length),
                settings.run.seed) {

@@ -37,8 +37,8 @@ namespace detail {
 void settle(Communicator& communicator, const std::exception_ptr& failure);
 }  // namespace detail
 
-/// Runs `operation` (local: it may make no collective call) on every rank and returns its result; when it threw on any
-/// rank, every rank throws AgreedError with the exit code and message of the lowest such rank. Collective.
+/// Runs `operation` (local, or collective and failing on all ranks alike) on every rank and returns its result; when it
+/// threw on any rank, every rank throws AgreedError with the exit code and message of the lowest such rank. Collective.
 template <class Operation>
 auto agree(Communicator& communicator, Operation&& operation) -> std::invoke_result_t<Operation> {
   std::exception_ptr failure;

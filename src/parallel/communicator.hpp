@@ -55,14 +55,6 @@ class Communicator {
     all_reduce(values.data(), values.size(), dtype_of<T>(), Reduction::sum);
   }
   template <Reducible T>
-  void all_reduce_max(std::span<T> values) {
-    all_reduce(values.data(), values.size(), dtype_of<T>(), Reduction::max);
-  }
-  template <Reducible T>
-  void all_reduce_min(std::span<T> values) {
-    all_reduce(values.data(), values.size(), dtype_of<T>(), Reduction::min);
-  }
-  template <Reducible T>
   T all_reduce_sum(T value) {
     all_reduce(&value, 1, dtype_of<T>(), Reduction::sum);
     return value;
@@ -77,9 +69,6 @@ class Communicator {
     all_reduce(&value, 1, dtype_of<T>(), Reduction::min);
     return value;
   }
-
-  /// In place; f32, f64 or i64 on the communicator's device.
-  virtual void all_reduce_sum(const Tensor& values) = 0;
 
   /// Starts an in-place sum of an f32 tensor of fewer than 2^31 elements and returns at once; allocates nothing once as
   /// many requests as now have been outstanding before.

@@ -1,7 +1,6 @@
 #include "parallel/gradient_reducer.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 namespace tenfold {
 
@@ -19,8 +18,6 @@ GradientReducer::GradientReducer(Communicator& communicator, const Tensor& gradi
 void GradientReducer::begin_step() {
   TENFOLD_VERIFY(requests_.empty(), "the last step's gradients were not finished");
   begin_ = gradients_.elements();
-  seconds_waited_ = 0;
-  bytes_ = 0;
 }
 
 void GradientReducer::ready(std::int64_t from) {
@@ -31,9 +28,7 @@ void GradientReducer::start_bucket() {
   const std::int64_t end = begin_;
   begin_ = std::max<std::int64_t>(end - bucket_, 0);
   if (communicator_->size() == 1) return;
-  const Tensor bucket = gradients_.rows(begin_, end - begin_);
-  requests_.push_back(communicator_->start_all_reduce_sum(bucket));
-  bytes_ += static_cast<std::int64_t>(bucket.bytes());
+  requests_.push_back(communicator_->start_all_reduce_sum(gradients_.rows(begin_, end - begin_)));
 }
 
 void GradientReducer::poll() {
@@ -41,11 +36,9 @@ void GradientReducer::poll() {
 }
 
 void GradientReducer::finish() {
-  const auto start = std::chrono::steady_clock::now();
   ready(0);
   for (const Request request : requests_) communicator_->wait(request);
   requests_.clear();
-  seconds_waited_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace tenfold

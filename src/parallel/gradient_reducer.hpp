@@ -23,9 +23,6 @@ class GradientReducer {
   /// Sums what is left and waits for all: afterwards the buffer holds the sums.
   void finish();
 
-  double seconds_waited() const { return seconds_waited_; }  ///< inside finish(), since begin_step()
-  std::int64_t bytes() const { return bytes_; }              ///< of gradients given to the network, since begin_step()
-
  private:
   void start_bucket();
 
@@ -34,8 +31,6 @@ class GradientReducer {
   std::int64_t bucket_;  ///< elements
   std::int64_t begin_;   ///< of the bucket started last; n when none was
   std::vector<Request> requests_;
-  double seconds_waited_ = 0;
-  std::int64_t bytes_ = 0;
 };
 
 }  // namespace tenfold

@@ -124,11 +124,6 @@ void MpiCommunicator::all_reduce(void* values, std::size_t count, DType type, Re
   }
 }
 
-void MpiCommunicator::all_reduce_sum(const Tensor& values) {
-  TENFOLD_VERIFY(values.device() == DeviceKind::host, "MPI sums host tensors");
-  all_reduce(values.raw(), static_cast<std::size_t>(values.elements()), values.dtype(), Reduction::sum);
-}
-
 Request MpiCommunicator::take_slot() {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::int32_t>(requests_.size()));

@@ -33,8 +33,6 @@ class MpiCommunicator final : public Communicator {
   int size() const override { return size_; }
   void barrier() override;
   std::unique_ptr<Communicator> duplicate() override;
-  using Communicator::all_reduce_sum;
-  void all_reduce_sum(const Tensor& values) override;
   Request start_all_reduce_sum(const Tensor& values) override;
   void poll() override;
   bool test(Request request) override;

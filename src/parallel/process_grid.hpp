@@ -7,15 +7,13 @@ namespace tenfold {
 
 class ProcessGrid {
  public:
-  /// Collective over `world`, which must outlive the grid. InputError unless data * tensor is the world's size.
+  /// Collective over `world`, which must outlive the grid. data * tensor must be the world's size.
   ProcessGrid(MpiCommunicator& world, int data, int tensor);
 
-  MpiCommunicator& world() { return *world_; }
   MpiCommunicator& data() { return data_; }      ///< ranks that hold the same slice of the model
   MpiCommunicator& tensor() { return tensor_; }  ///< ranks that hold slices of the same layers
 
  private:
-  MpiCommunicator* world_;
   MpiCommunicator tensor_;
   MpiCommunicator data_;
 };

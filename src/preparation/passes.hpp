@@ -60,7 +60,7 @@ struct WritePlan {
 };
 
 struct WrittenText {
-  std::string digest;                              ///< of tokens, offsets and rare occurrences, in hexadecimal
+  std::string digest;                              ///< of tokens, sentence ends and rare occurrences, in hexadecimal
   std::array<std::int64_t, 2> rare_occurrences{};  ///< by Split
   std::array<std::int64_t, 2> rare_sentences{};    ///< sentences with at least one
 };

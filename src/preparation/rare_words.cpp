@@ -75,7 +75,7 @@ std::vector<RareWord> rare_words_of(const std::vector<CountedWord>& mine, const 
   for (const std::string& list : world.all_gather(own.str())) {
     std::istringstream in(list);
     RareWord word;
-    while (in >> word.count >> word.text) words.push_back(word);
+    while (in >> word.count && in.get() == ' ' && std::getline(in, word.text)) words.push_back(word);
   }
   std::ranges::sort(words, [](const RareWord& a, const RareWord& b) {
     return a.count != b.count ? a.count > b.count : a.text < b.text;

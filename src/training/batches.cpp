@@ -38,7 +38,7 @@ BatchBuilder::BatchBuilder(const Sequences& sequences, const Settings& settings,
 void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   TENFOLD_VERIFY(static_cast<std::int64_t>(samples.size()) <= shape_.sequences, samples.size(), " samples");
   std::fill(batch.original.begin(), batch.original.end(), pad_token);
-  std::fill(batch.lengths.begin(), batch.lengths.end(), 1);
+  std::fill(batch.lengths.begin(), batch.lengths.end(), 0);
   std::fill(batch.samples.begin(), batch.samples.end(), 0);
   std::fill(batch.labels.begin(), batch.labels.end(), 0);
   std::fill(batch.selected_rows.begin(), batch.selected_rows.end(), 0);
@@ -88,10 +88,10 @@ void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::siz
       for (std::size_t i = 0; i < selected_.size(); ++i)
         if (selected_[i] >= from && selected_[i] < to) neighbourhoods[i] = std::max(neighbourhoods[i], kind);
     };
+    touched(window.begin, window.end, Neighbourhood::within_window);
     if (hidden) {
       touched(begin, end, Neighbourhood::of_rare_word);
     } else {
-      touched(window.begin, window.end, Neighbourhood::within_window);
       notes.begin.push_back(offset + begin);
       notes.end.push_back(offset + end);
       notes.keys.push_back(word.key);
@@ -191,10 +191,6 @@ void SampleSchedule::samples(std::int64_t step, std::vector<Sample>& out) const 
     const std::int64_t epoch = index / sequences_;
     out.push_back({index, order_.at(epoch, index % sequences_), static_cast<std::uint32_t>(epoch)});
   }
-}
-
-double SampleSchedule::epochs(std::int64_t step) const {
-  return static_cast<double>(step) * global_batch_ / static_cast<double>(sequences_);
 }
 
 }  // namespace tenfold

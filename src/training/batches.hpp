@@ -87,8 +87,6 @@ class SampleSchedule {
   SampleSchedule(std::int64_t sequences, std::uint64_t seed, int global_batch, int rank, int ranks);
   /// Samples of this rank for step >= 1, in order.
   void samples(std::int64_t step, std::vector<Sample>& out) const;
-  /// Epochs done when `step` is done.
-  double epochs(std::int64_t step) const;
 
  private:
   EpochOrder order_;

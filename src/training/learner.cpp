@@ -18,7 +18,8 @@ double seconds_since(Clock::time_point start) {
 }  // namespace
 
 double progress(const Settings& settings, std::int64_t step) {
-  return settings.run.steps > 1 ? static_cast<double>(step - 1) / static_cast<double>(settings.run.steps - 1) : 1.0;
+  const std::int64_t last = settings.run.steps - 1;
+  return step - 1 < last ? static_cast<double>(step - 1) / static_cast<double>(last) : 1.0;
 }
 
 DType compute_type(const Settings& settings) {

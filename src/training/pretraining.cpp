@@ -29,19 +29,6 @@ CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settin
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
 }
 
-Corpus open_corpus(const Settings& settings) {
-  std::optional<Corpus> corpus;
-  try {
-    corpus.emplace(settings.data.corpus);
-  } catch (const InputError& error) {
-    throw InputError(text("data.corpus: ", error.what(), "; give a file that `tenfold prepare` wrote"));
-  }
-  if (settings.notes.enabled && corpus->rare_occurrences(Split::train) == 0)
-    throw InputError(text("notes.enabled = true, but ", corpus->path(),
-                          " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
-  return std::move(*corpus);
-}
-
 std::string checkpoint_folder(const Settings& settings) {
   return settings.run.folder + "/checkpoints";
 }
@@ -52,6 +39,20 @@ InputError no_checkpoint(const Settings& settings) {
 }
 
 }  // namespace
+
+Corpus open_corpus(const Settings& settings) {
+  std::optional<Corpus> corpus;
+  try {
+    corpus.emplace(settings.data.corpus);
+  } catch (const InputError& error) {
+    throw InputError(text("data.corpus: ", error.what(), "; give a file that `tenfold prepare` wrote"));
+  }
+  if (settings.notes.enabled && corpus->rare_occurrences(Split::train) == 0)
+    throw InputError(text("notes.enabled = true, but ", corpus->path(),
+                          " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
+  expect_vocabulary(settings.objective, corpus->vocabulary_size());
+  return std::move(*corpus);
+}
 
 Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
                          const std::map<std::string, std::string>& library_versions)

@@ -18,6 +18,9 @@
 
 namespace tenfold {
 
+/// The corpus at data.corpus. InputError if it is none, or not one that these settings can be trained on.
+Corpus open_corpus(const Settings& settings);
+
 class Pretraining {
  public:
   /// Opens corpus and run folder, takes memory, and initialises or resumes. `library_versions` by name, for the

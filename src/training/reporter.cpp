@@ -15,6 +15,7 @@ namespace tenfold {
 namespace {
 
 constexpr double giga = 1e9;
+constexpr std::int64_t most_waiting_rows = 512;  // a chunk
 
 constexpr const char* split_names[] = {"loss_mlm_near_rare_word", "loss_mlm_of_rare_word", "loss_mlm_with_rare_word",
                                        "loss_mlm_without_rare_word"};
@@ -69,7 +70,7 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
       log_(folder.log()),
       mllog_(folder.mllog()),
       trace_(folder.trace(), tables(metric_names_, settings.notes.enabled), header, resume_step,
-             static_cast<std::size_t>(settings.log.every)),
+             static_cast<std::size_t>(std::min(settings.log.every, most_waiting_rows))),
       peak_(peak),
       terminal_(on_terminal()),
       last_step_(resume_step.value_or(0)) {
@@ -145,6 +146,7 @@ void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validato
     line << "  loss without notes " << without_notes->metrics.front();
   }
   trace_.append("validation", row);
+  trace_.flush();
   mllog_.point("eval_loss", result.metrics.front(), {{"samples_count", step * settings_.data.global_batch}});
   say(line.str());
 }

@@ -6,15 +6,9 @@ namespace tenfold {
 
 namespace {
 
-hdf5::Extents extents(const Shape& shape) {
-  hdf5::Extents out;
-  for (int i = 0; i < shape.rank(); ++i) out.push_back(static_cast<hsize_t>(shape[i]));
-  return out;
-}
-
 template <class T>
 void write(hdf5::File& file, const std::string& name, std::span<const T> values, const Shape& shape) {
-  file.create_dataset<T>(name, extents(shape)).write_range(dtype_of<T>(), values.data(), 0, values.size());
+  file.create_dataset<T>(name, hdf5::extents_of(shape)).write_range(dtype_of<T>(), values.data(), 0, values.size());
 }
 
 void write(hdf5::File& file, const std::string& name, const Tensor& values, Queue& queue) {
@@ -28,7 +22,7 @@ void write(hdf5::File& file, const std::string& name, const Tensor& values, Queu
 StepDump::StepDump(const std::string& path, const std::string& configuration, const HostBatch& batch,
                    const BatchShape& shape, Queue& queue, Learner& learner)
     : file_(hdf5::File::create(path)) {
-  write_schema(file_, "tenfold step dump", 1);
+  write_schema(file_, "step dump", 1);
   file_.write_text("configuration", configuration);
   const Shape rows{shape.sequences, shape.length};
   write<std::int32_t>(file_, "batch/tokens", batch.tokens, rows);

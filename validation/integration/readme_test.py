@@ -26,14 +26,16 @@ RUN_BY_THE_SUITE = {
 CUT_SHORT = {
     "mpirun -n 2 build/release/tenfold prepare": "--tokenizer.vocabulary_size=2000",
     "mpirun -n 2 build/release/tenfold pretrain": "--run.steps=2 --data.global_batch=4 --validation.sequences=4 --optimizer.warmup_steps=1",
-    "build/release/tenfold bench": "--bench.steps=1 --data.global_batch=4",
+    "tenfold bench": "--bench.steps=1 --data.global_batch=4",
     "/usr/bin/python3 validation/peers/compare.py":
         "--cores 1 --precision f32 --repeats 1 --seconds 1 --global-batch 2 --micro-batch 2",
     "/usr/bin/python3 validation/scaling/two_ranks.py": "--repeats 1 --global-batch 4 --bench.steps=1 --model.layers=2",
-    "/usr/bin/python3 validation/scaling/methods.py": "--repeats 1 --global-batch 4 --bench.steps=1 --model.layers=2",
+    "/usr/bin/python3 validation/scaling/methods.py":
+        "--repeats 1 --global-batch 4 --micro-batch 2 --bench.steps=1 --model.layers=2 --methods tupe-r bert+notes",
+    "/usr/bin/python3 validation/scaling/memory.py": "--data.global_batch=64 --optimizer.warmup_steps=1",
     "/usr/bin/python3 validation/convergence/run.py":
-        "--methods bert tupe-r --run.steps=4 --validation-every 2 --data.global_batch=4 --validation.sequences=4"
-        " --optimizer.warmup_steps=1",
+        "--name {folder}/study --methods bert tupe-r --run.steps=4 --validation-every 2 --data.global_batch=4"
+        " --validation.sequences=4 --optimizer.warmup_steps=1",
 }
 
 
@@ -42,7 +44,7 @@ def commands_of(readme):
     lines = []
     for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL):
         lines += [line.split(" # ")[0].strip() for line in block.replace("\\\n", " ").splitlines()]
-    lines += re.findall(r"^\|[^|]*\| `([^`]+)` \|$", readme, re.MULTILINE)
+    lines += re.findall(r"^\|.*\| `([^`]+)` \|$", readme, re.MULTILINE)
     return [re.sub(r"\s+", " ", line) for line in lines if line]
 
 
@@ -58,7 +60,7 @@ class Readme(unittest.TestCase):
         (release / "tenfold").symlink_to(support.program)
 
     def run_command(self, command):
-        extra = next((words for start, words in CUT_SHORT.items() if command.startswith(start)), "")
+        extra = next((words for start, words in CUT_SHORT.items() if command.startswith(start)), "").format(folder=self.folder)
         command = command.replace("CORPUS", str(self.folder / "corpora/demo/demo.h5"))
         environment = {**support.ENVIRONMENT, "PATH": f"{self.folder / 'build/release'}:{support.ENVIRONMENT['PATH']}"}
         done = subprocess.run(f"{command} {extra}", shell=True, cwd=self.folder, env=environment, timeout=300,

@@ -2,6 +2,7 @@
 // The random half-words that decide dropout (kernels/dropout.hpp), drawn for many consecutive elements of a sample at
 // once.
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/dropout.hpp"
@@ -25,13 +26,13 @@ struct DropoutMask {
   std::uint16_t threshold;  ///< an element is kept where its half-word is at least this
   float scale;              ///< 1 / (1 - rate)
 
-  /// 0 < dropout.rate <= 0.99.
+  /// 0 < dropout.rate < 1.
   explicit DropoutMask(const Dropout& dropout)
       : key(dropout.key),
         step(static_cast<std::uint32_t>(*dropout.step.data<std::int64_t>())),
-        threshold(static_cast<std::uint16_t>(std::lround(dropout.rate * 65536.0F))),
+        threshold(static_cast<std::uint16_t>(std::min(std::lround(dropout.rate * 65536.0F), 65535L))),
         scale(1.0F / (1.0F - dropout.rate)) {
-    TENFOLD_VERIFY(dropout.rate > 0 && dropout.rate <= 0.99F, "dropout rate ", dropout.rate);
+    TENFOLD_VERIFY(dropout.rate > 0 && dropout.rate < 1, "dropout rate ", dropout.rate);
   }
 
   /// Half-words that a buffer for `count` elements must hold.

@@ -21,19 +21,12 @@ class AllReduce : public ::testing::Test {};
 using ReducedTypes = ::testing::Types<float, double, std::int64_t>;
 TYPED_TEST_SUITE(AllReduce, ReducedTypes);
 
-TYPED_TEST(AllReduce, SumsTakesLargestAndSmallest) {
+TYPED_TEST(AllReduce, SumsElementByElement) {
   const auto mine = static_cast<TypeParam>(world().rank() + 1);
   std::vector<TypeParam> sums{mine, -mine, 10 * mine};
-  std::vector<TypeParam> largest = sums;
-  std::vector<TypeParam> smallest = sums;
   world().all_reduce_sum(std::span(sums));
-  world().all_reduce_max(std::span(largest));
-  world().all_reduce_min(std::span(smallest));
   const auto sum = static_cast<TypeParam>(rank_sum());
-  const auto last = static_cast<TypeParam>(world().size());
   EXPECT_EQ(sums, (std::vector<TypeParam>{sum, -sum, 10 * sum}));
-  EXPECT_EQ(largest, (std::vector<TypeParam>{last, -1, 10 * last}));
-  EXPECT_EQ(smallest, (std::vector<TypeParam>{1, -last, 10}));
 }
 
 TYPED_TEST(AllReduce, OfOneValue) {
@@ -41,12 +34,6 @@ TYPED_TEST(AllReduce, OfOneValue) {
   EXPECT_EQ(world().all_reduce_sum(mine), static_cast<TypeParam>(rank_sum()));
   EXPECT_EQ(world().all_reduce_max(mine), static_cast<TypeParam>(world().size()));
   EXPECT_EQ(world().all_reduce_min(mine), static_cast<TypeParam>(1));
-}
-
-TYPED_TEST(AllReduce, OfATensor) {
-  std::vector<TypeParam> values(6, static_cast<TypeParam>(world().rank() + 1));
-  world().all_reduce_sum(host_view(std::span(values), {2, 3}));
-  EXPECT_EQ(values, std::vector<TypeParam>(6, static_cast<TypeParam>(rank_sum())));
 }
 
 TEST(AllReduceBits, AreTheSameOnEveryRankAndEveryTime) {
@@ -68,9 +55,10 @@ TEST(Communicator, CutsLongCallsWithoutLosingElements) {
   for (std::size_t count : {1U, 3U, 4U, 10U}) {
     std::vector<std::int64_t> values(count);
     std::iota(values.begin(), values.end(), 100 * cutting.rank());
-    cutting.all_reduce_max(std::span(values));
+    cutting.all_reduce_sum(std::span(values));
     std::vector<std::int64_t> expected(count);
-    std::iota(expected.begin(), expected.end(), 100 * (cutting.size() - 1));
+    for (std::int64_t i = 0; i < std::ssize(expected); ++i)
+      expected[static_cast<std::size_t>(i)] = cutting.size() * (50 * (cutting.size() - 1) + i);
     EXPECT_EQ(values, expected);
     std::string name = cutting.rank() == 0 ? std::string("a string longer than three").substr(0, count) : "";
     cutting.broadcast(name);

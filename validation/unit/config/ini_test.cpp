@@ -20,11 +20,10 @@ dropout = 0.30000000000000004
 learning_rate = 1.2345678901234567e-7
 [parallel]
 threads = 3
-)")})
-                             .settings;
+)")});
   const std::string ini = to_ini(given, "pretrain");
   EXPECT_TRUE(differences(given, from_ini(ini)).empty());
-  EXPECT_EQ(to_ini(parse_configuration("pretrain", {file(ini)}).settings, "pretrain"), ini);
+  EXPECT_EQ(to_ini(parse_configuration("pretrain", {file(ini)}), "pretrain"), ini);
 }
 
 TEST(Ini, DefaultsOfEveryCommandAndPositionCanBeFedBack) {
@@ -34,7 +33,7 @@ TEST(Ini, DefaultsOfEveryCommandAndPositionCanBeFedBack) {
       Settings settings = from_ini("[run]\nfolder = f\n[data]\ncorpus = c\n[corpus]\ntext = a\ntext = b\nfile = c\n");
       settings.model.position = position;
       const std::string ini = to_ini(settings, command);
-      EXPECT_EQ(to_ini(parse_configuration(command, {file(ini)}).settings, command), ini);
+      EXPECT_EQ(to_ini(parse_configuration(command, {file(ini)}), command), ini);
     }
   }
 }

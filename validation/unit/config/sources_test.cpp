@@ -29,7 +29,7 @@ TEST_F(Files, AreGatheredInOrderAndTheCommandLineIsLast) {
   EXPECT_EQ(sources[0].name, first);
   EXPECT_EQ(sources[1].text, "[model]\nlayers = 3\n");
   EXPECT_TRUE(sources[2].command_line);
-  const Settings settings = pretrain(sources).settings;
+  const Settings settings = pretrain(sources);
   EXPECT_EQ(settings.model.layers, 7);
   EXPECT_EQ(settings.run.folder, "a=b");
 }
@@ -76,7 +76,7 @@ TEST(Inputs, EverySizeGoesWithEveryMethodInEveryCommandThatTrains) {
     for (const std::string& method : inputs("methods")) {
       const auto sources = gather_sources({size, method});
       for (const int ranks : {1, 2, 4}) {
-        Settings settings = pretrain(sources).settings;
+        Settings settings = pretrain(sources);
         EXPECT_NO_THROW(resolve(settings, ranks)) << size << " " << method;
       }
       EXPECT_NO_THROW(parse_configuration("bench", sources));
@@ -88,8 +88,7 @@ TEST(Inputs, EverySizeGoesWithEveryMethodInEveryCommandThatTrains) {
 TEST(Inputs, SizesAndMethodsAreWhatTheirNamesSay) {
   const auto read = [](const std::string& size, const std::string& method) {
     const std::string folder = TENFOLD_INPUTS;
-    return pretrain(gather_sources({folder + "/sizes/" + size + ".ini", folder + "/methods/" + method + ".ini"}))
-        .settings;
+    return pretrain(gather_sources({folder + "/sizes/" + size + ".ini", folder + "/methods/" + method + ".ini"}));
   };
   const Settings base = read("base", "bert");
   EXPECT_EQ(base.model.layers, 12);

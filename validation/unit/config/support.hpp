@@ -21,7 +21,7 @@ inline Source command_line(const std::string& text) {
 /// What every pretrain needs, so that a test names only what it is about.
 inline const Source needed = {.name = "needed.ini", .text = "[run]\nfolder = f\n[data]\ncorpus = c.h5\n"};
 
-inline Configuration pretrain(std::vector<Source> sources) {
+inline Settings pretrain(std::vector<Source> sources) {
   sources.insert(sources.begin(), needed);
   return parse_configuration("pretrain", sources);
 }

@@ -23,7 +23,6 @@ TEST(Hdf5, WhatIsWrittenIsRead) {
     File file = File::create(folder / "a.h5");
     file.create_dataset<float>("group/deep/values", {7}).write<float>(counted(7));
     file.set_attribute("integer", std::int64_t{-5});
-    file.set_attribute("real", 0.1);
     file.set_attribute("text", std::string("größer"));
     file.set_attribute("integer", std::int64_t{1} << 60);
     file.write_text("long", std::string(200'000, 'x'));
@@ -34,7 +33,6 @@ TEST(Hdf5, WhatIsWrittenIsRead) {
   const File file = File::open(folder / "a.h5");
   EXPECT_EQ(file.dataset("group/deep/values").read_all<float>(), counted(7));
   EXPECT_EQ(file.integer_attribute("integer"), std::int64_t{1} << 60);
-  EXPECT_EQ(file.real_attribute("real"), 0.1);
   EXPECT_EQ(file.text_attribute("text"), "größer");
   EXPECT_EQ(file.read_text("long"), std::string(200'000, 'x'));
   EXPECT_EQ(file.read_text("empty"), "");
@@ -54,12 +52,12 @@ TEST(Hdf5, RangesOfAnyRankAreInRowMajorOrder) {
     const std::vector<float> values = counted(24);
     for (hsize_t begin = 0; begin <= 24; ++begin) {
       for (hsize_t end = begin; end <= 24; ++end) {
-        dataset.write<float>(std::vector<float>(24, 0.0F), Extents(extents.size()), extents);
+        dataset.write_range(DType::f32, std::vector<float>(24, 0.0F).data(), 0, 24);
         dataset.write_range(DType::f32, values.data(), 0, begin);
         dataset.write_range(DType::f32, values.data() + end, end, 24 - end);
         dataset.write_range(DType::f32, values.data() + begin, begin, end - begin);
         std::vector<float> all(24);
-        dataset.read<float>(all, Extents(extents.size()), extents);
+        dataset.read_range(DType::f32, all.data(), 0, 24);
         ASSERT_EQ(all, values) << name << " " << begin << " " << end;
         std::vector<float> part(end - begin);
         dataset.read_range(DType::f32, part.data(), begin, end - begin);
