@@ -30,7 +30,6 @@ Json corpus_facts(const std::string& path) {
   Json facts = {{"kind", "corpus"}};
   facts.update(Json(corpus.describe()));
   std::vector<RareWord> rare = corpus.rare_words();
-  std::stable_sort(rare.begin(), rare.end(), [](const RareWord& a, const RareWord& b) { return a.count > b.count; });
   rare.resize(std::min(rare.size(), sample_words));
   for (const RareWord& word : rare) facts["most_frequent_rare_words"][word.text] = word.count;
   const std::int64_t length = std::min(sample_tokens, corpus.tokens(Split::train));

@@ -13,10 +13,13 @@ void plan(const Settings& settings, Runtime& runtime) {
   Arena arena(DeviceKind::host, Arena::Mode::plan);
   int vocabulary = settings.tokenizer.vocabulary_size;
   std::int64_t rare_words = RandomSequences::rare_keys;
+  double rare_share = 1.0 / RandomSequences::rare_spacing;  // occurrences a token
   if (!settings.data.corpus.empty()) {
     const Corpus corpus = open_corpus(settings);
     vocabulary = corpus.vocabulary_size();
     rare_words = static_cast<std::int64_t>(corpus.rare_words().size());
+    rare_share =
+        static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(corpus.tokens(Split::train));
   }
   Learner learner(settings, vocabulary, arena);
   if (settings.notes.enabled) NoteTaker::plan(arena, settings, rare_words, learner.batch_shape());
@@ -36,6 +39,14 @@ void plan(const Settings& settings, Runtime& runtime) {
             << " G (full sequences; matrix products; 3 x forward)\n"
             << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi
             << " MiB sent by each rank (ring all-reduce of the gradients)\n";
+  if (!settings.notes.enabled) return;
+  const double occurrences = rare_share * full.tokens;
+  const double row = 4.0 * settings.model.width;
+  const double bytes = sizeof(std::int32_t) + row + sizeof(NoteSource) + row;  // asked for, answered, contributed
+  std::cout << "rare words a step       " << occurrences << " occurrences\n"
+            << "notes a step            " << std::setprecision(3)
+            << occurrences / ranks * bytes * (ranks - 1.0) / ranks / mebi
+            << " MiB sent by each rank, if no occurrence is masked\n";
 }
 
 }  // namespace tenfold

@@ -1,8 +1,6 @@
 // The one options table: every key with the commands that read it, type and range, unit and help. Defaults are those of
 // settings.hpp. A new key is a member there and a row here.
 
-#include <concepts>
-
 #include "config/detail/option.hpp"
 
 namespace tenfold::detail {

@@ -1,7 +1,5 @@
 #include "parallel/agree.hpp"
 
-#include <array>
-
 #include "base/host.hpp"
 #include "parallel/detail/system.hpp"
 

@@ -3,7 +3,6 @@
 // that nothing of it is ever left behind.
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>

@@ -3,8 +3,6 @@
 // last forward pass, and what they change comes back while the backward pass runs (TNF, Wu et al., arXiv
 // 2008.01466).
 
-#include <memory>
-
 #include "config/settings.hpp"
 #include "notes/note_dictionary.hpp"
 #include "training/batches.hpp"

@@ -2,7 +2,6 @@
 // What rank 0 tells of a run: trace, progress line, log, MLPerf log. On other ranks there is no reporter.
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

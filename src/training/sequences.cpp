@@ -27,10 +27,9 @@ std::vector<RareOccurrence> CorpusSequences::rare_words(std::int64_t index) cons
 }
 
 std::vector<RareOccurrence> RandomSequences::rare_words(std::int64_t index) const {
-  constexpr std::uint32_t spacing = 256;
   RandomSequence random(stream_key(seed_, "random.rare_words"), 0, static_cast<std::uint64_t>(index));
   std::vector<RareOccurrence> words;
-  for (std::int64_t begin = 1 + random.below(spacing); begin + 2 <= length_; begin += spacing)
+  for (std::int64_t begin = 1 + random.below(rare_spacing); begin + 2 <= length_; begin += rare_spacing)
     words.push_back({static_cast<std::int32_t>(random.below(rare_keys)), begin, begin + 2});
   return words;
 }

@@ -35,10 +35,11 @@ class CorpusSequences : public Sequences {
 };
 
 /// Uniformly random ordinary tokens; every sequence is full. A rare word of two tokens, one of `rare_keys`, stands in
-/// every 256.
+/// every `rare_spacing`.
 class RandomSequences : public Sequences {
  public:
   static constexpr std::int64_t rare_keys = 20000;
+  static constexpr std::uint32_t rare_spacing = 256;
   RandomSequences(int vocabulary, int length, std::uint64_t seed)
       : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }

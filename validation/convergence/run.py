@@ -5,7 +5,7 @@ Sample run:  /usr/bin/python3 validation/convergence/run.py --corpus corpora/lea
 
 A method is a file inputs/methods/NAME.ini, or several joined by + (bert+notes); it is run with --size and every other --section.key=value. Runs live in
 runs/convergence/NAME/METHOD-seed-N; the same command goes on where it was stopped (Ctrl-C or SIGTERM lets the runs save).
-Writes a table (NAME.md) and a plot (NAME.png) to validation/results.
+Writes a table (NAME.md) and a plot (NAME.svg) to validation/results.
 """
 
 import argparse
@@ -175,13 +175,13 @@ def main():
     losses = context_free_losses(measure.ROOT / o.corpus, curves[0].configuration["objective"])
     results = measure.ROOT / "validation/results"
     results.mkdir(exist_ok=True)
-    plot(curves, losses["all"], losses["context_free"], results / f"{o.name}.png")
+    plot(curves, losses["all"], losses["context_free"], results / f"{o.name}.svg")
     text = [
         f"# Convergence: {', '.join(o.methods)}", "",
         f"Measured by `validation/convergence/run.py {' '.join(sys.argv[1:])}`; {provenance}; {o.ranks} ranks a run, "
         f"{o.jobs} runs at a time.", "",
         *table(curves, losses["context_free"]), "",
-        f"![validation loss against tokens]({o.name}.png)", "",
+        f"![validation loss against tokens]({o.name}.svg)", "",
         "The baseline is the first method, with the same seed and so the same order of data, masks and initial weights where "
         "shapes agree. Losses are means over the selected tokens of a fixed mask set, in nats. A step at which a loss is reached "
         "is interpolated between validations; the learning rate there is not yet annealed as it is at the baseline's end.", "",
@@ -196,7 +196,7 @@ def main():
         text += [file["configuration"].asstr()[()].strip(), "```", ""]
     report = results / f"{o.name}.md"
     report.write_text("\n".join(text))
-    print(f"{report} and {o.name}.png written")
+    print(f"{report} and {o.name}.svg written")
 
 
 if __name__ == "__main__":

@@ -161,6 +161,16 @@ class Commands(support.TestCase):
         ring = 2 * (ranks - 1) / ranks * 4 * plan["parameters"] / 2**20
         self.assertAlmostEqual(plan["communicated a step"] / ring, 1, delta=0.02)
 
+    def test_plan_counts_what_notes_send(self):
+        width, batch, length, ranks = 256, 64, 128, 4
+        plan = planned(f"--model.width={width}", f"--data.sequence_length={length}", f"--data.global_batch={batch}",
+                       f"--parallel.data={ranks}", "--notes.enabled=true")
+        occurrences = batch * length / 256  # as in the sequences of bench
+        self.assertAlmostEqual(plan["rare words a step"], occurrences, delta=0.05)
+        bytes_of_one = 4 + 16 + 2 * 4 * width  # key; sample, key and begin; the row, there and back
+        sent = occurrences / ranks * (ranks - 1) / ranks * bytes_of_one / 2**20
+        self.assertAlmostEqual(plan["notes a step"], sent, delta=0.001)
+
     def test_bench(self):
         for ranks in (None, 2):
             bench = json.loads(said("bench", "--json", *MODEL, VOCABULARY, "--bench.steps=3", "--parallel.threads=1", ranks=ranks))

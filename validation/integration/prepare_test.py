@@ -14,9 +14,9 @@ import tempfile
 import h5py
 import numpy
 
+from support import ENVIRONMENT, MPIRUN, contents
+
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NOTA]"]
-MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n"]
-ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 KEYS = ["--tokenizer.vocabulary_size=400", "--corpus.valid_fraction=0.2"]
 tenfold = os.path.abspath(sys.argv[1])
 
@@ -43,21 +43,6 @@ def made_up_text(seed, documents):
             lines.append(" ".join(sentences))
         lines.append("")
     return "\n".join(lines) + "\n"
-
-
-def contents(path):
-    """Every data set and attribute, by name."""
-    found = {}
-
-    def visit(name, item):
-        found.update({f"{name}@{k}": v for k, v in item.attrs.items()})
-        if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
-
-    with h5py.File(path) as file:
-        visit("", file)
-        file.visititems(visit)
-    return found
 
 
 def expect(condition, what):
