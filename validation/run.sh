@@ -58,6 +58,9 @@ find base io src kernels -path kernels/host -prune -o -name "*.cpp" -print0 |
   xargs -0 -n 1 -P "$cores" clang-tidy-16 -p build/release --quiet >build/clang-tidy.log 2>&1 ||
   { grep ' error: ' build/clang-tidy.log | sort -u; false; }
 
+begin "debug build"
+build debug tenfold
+
 begin "sanitizer build"
 mapfile -t unit_tests < <(find validation/unit -mindepth 2 -name CMakeLists.txt -printf '%h\n' | sed 's|.*/|unit_|' | sort)
 build asan "${unit_tests[@]}"
