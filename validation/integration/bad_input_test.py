@@ -35,7 +35,8 @@ KEYS = {
     "buckets": ({"model.relative_buckets": 31}, r"model\.relative_buckets = 31 "),
     "without a meaning": ({"model.position": "absolute", "model.untie_cls": "false"}, r"model\.untie_cls has a meaning only with"),
     "micro-batch": ({"data.micro_batch": 5}, r"data\.global_batch = 24 .*data\.micro_batch = 5"),
-    "processes": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of processes"),
+    "ranks": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of ranks"),
+    "candidates": ({"objective.kind": "multiple-choice", "objective.candidates": 500}, r"objective\.candidates = 500 .* fewer"),
     "no folder": ({"run.folder": "file/run"}, r"run\.folder: cannot make file/run"),
     "no checkpoint": ({"run.resume": "always"}, r"run\.resume = always, but .* no checkpoint"),
 }

@@ -65,7 +65,7 @@ const Option* find_option(std::string_view key);
 /// The key that was probably meant; for a name without a section that of any section.
 std::string nearest_key(std::string_view key);
 
-/// Throws InputError on settings that contradict each other, whatever the number of processes.
+/// Throws InputError on settings that contradict each other, whatever the number of ranks.
 void check_conflicts(const Settings& settings);
 
 }  // namespace tenfold::detail

@@ -1,4 +1,4 @@
-// Keys that contradict each other, and what follows from the number of processes.
+// Keys that contradict each other, and what follows from the number of ranks.
 
 #include "support.hpp"
 
