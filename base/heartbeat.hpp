@@ -10,7 +10,7 @@ struct Listener {
 };
 inline Listener heartbeat_listener;
 
-/// For loops that may take long: once a mebibyte or so, on the main thread.
+/// For loops that may take long, once a round, on the main thread.
 inline void heartbeat() {
   if (heartbeat_listener.hear != nullptr) heartbeat_listener.hear(heartbeat_listener.context);
 }

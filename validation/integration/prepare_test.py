@@ -101,6 +101,21 @@ def expect_sound(path, corpus):
     expect(0.005 < share < 0.05, f"rare words make up {share} of the running words, asked for about 0.01")
 
 
+def expect_whole_list_of_rare_words(folder):
+    """NFKC makes four words with spaces of U+FDFA, which stands as one word in the text; no other may be lost for that."""
+    text, output, among = f"{folder}/ligature.txt", f"{folder}/ligature.h5", "\ufdfa said. "
+    with open(text, "w") as file:
+        file.write(made_up_text(4, 10) + f"{among * 40}\n" * 12)
+    bounds = ["--corpus.rare_min_count=2", "--corpus.rare_max_count=1000"]
+    result = prepare(2, [text], output, *KEYS, *bounds)
+    expect(result.returncode == 0, result.stderr)
+    found = contents(output)
+    words = bytes(found["rare/word"]).decode().splitlines()
+    expect(any(" " in word for word in words), "the ligature is rare")
+    all_words = dict(zip(bytes(found["words/text"]).decode().splitlines(), found["words/count"]))
+    expect([all_words.get(word) for word in words] == list(found["rare/count"]), "rare words have the counts of the words")
+
+
 def expect_refusals(folder, good):
     def write(name, data):
         with open(f"{folder}/{name}", "wb") as file:
@@ -150,6 +165,7 @@ def main():
         expect_sound(f"{folder}/ranks1.h5", corpus)
         result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
+        expect_whole_list_of_rare_words(folder)
         expect_refusals(folder, plain)
     print("prepare: passed")
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
+#include "base/heartbeat.hpp"
 #include "shared_folder.hpp"
 #include "state.hpp"
 
@@ -64,6 +67,16 @@ TEST(Checkpoint, AnyNumberOfRanksWritesTheSameFileAndReadsIt) {
       EXPECT_THROW(checkpoint.shape("weights/none"), Error);
     }
   }
+}
+
+// So that a watchdog does not take a slow disk for a stall.
+TEST(Checkpoint, SavingGivesSignsOfLife) {
+  const SharedFolder folder;
+  int beats = 0;
+  const Listener before = std::exchange(heartbeat_listener, {[](void* count) { ++*static_cast<int*>(count); }, &beats});
+  save(folder, 1, 1);
+  heartbeat_listener = before;
+  EXPECT_GT(beats, 2);  // of written pieces, and of leaves hashed twice
 }
 
 TEST(Checkpoint, NewestAreKept) {
