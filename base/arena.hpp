@@ -27,8 +27,8 @@ class Arena {
   DeviceKind device() const { return device_; }
 
  private:
-  struct Blocks;
-  std::unique_ptr<Blocks> blocks_;
+  struct Slabs;
+  std::unique_ptr<Slabs> slabs_;
   std::size_t bytes_ = 0;
   DeviceKind device_;
   Mode mode_;

@@ -16,8 +16,8 @@ using detail::Matrix, detail::Product;
 
 constexpr std::int64_t alignment = 64;
 
-/// Heads are independent, sequences of a head follow one another: so dbias is summed in one order, and bias and dbias
-/// of a head stay in cache. One slice of workspace serves all heads where there is one thread.
+/// Heads of a sequence are independent, sequences follow one another: so dbias is summed in one order. One slice of
+/// workspace serves all heads where there is one thread.
 std::int64_t workspace_slices(std::int64_t heads) {
   return Kokkos::DefaultHostExecutionSpace().concurrency() == 1 ? 1 : heads;
 }
@@ -84,7 +84,7 @@ const std::byte* dense(const Matrix& source, std::byte* out) {
 /// result = a b^T with b packed first.
 void multiply(Product& product, const void* a, const Matrix& b, const Slice& slice, void* result) {
   const detail::BlockedLayout& layout = product.layout();
-  detail::pack(b, layout, 0, layout.padded[0] / layout.block(0), slice.packed);
+  detail::pack(b, layout, 0, detail::pack_steps(b, layout), slice.packed);
   product.execute(a, slice.packed, nullptr, result);
 }
 
@@ -93,9 +93,7 @@ void write_rows(const std::byte* result, const Matrix& destination) {
   const T* from = reinterpret_cast<const T*>(result);
   T* to = static_cast<T*>(const_cast<void*>(destination.data));
   for (std::int64_t i = 0; i < destination.rows; ++i)
-#pragma omp simd
-    for (std::int64_t c = 0; c < destination.columns; ++c)
-      to[i * destination.row_stride + c] = from[i * destination.columns + c];
+    std::copy_n(from + i * destination.columns, destination.columns, to + i * destination.row_stride);
 }
 
 struct Call {
@@ -180,16 +178,28 @@ void check(const Call& call, const char* name) {
   }
 }
 
-/// body(head, slice) for every head of every sequence.
+/// Asks for the rows of a sequence: in the order of memory, in which the processor fetches ahead; the heads then read
+/// and write columns of them, with strides that it does not foresee.
+void fetch(const Tensor& rows, std::int64_t sample, std::int64_t length) {
+  constexpr std::int64_t line = 64;
+  const std::int64_t bytes = length * rows[1] * static_cast<std::int64_t>(size_of(rows.dtype()));
+  const char* start = reinterpret_cast<const char*>(rows.raw()) + sample * bytes;
+  for (std::int64_t at = 0; at < bytes; at += line) __builtin_prefetch(start + at, 1, 2);
+}
+
+/// body(head, slice) for every head of every sequence; `rows` are the operands of shape [B*T, ...].
 template <class T, class Body>
-void for_heads(detail::Label& label, const Call& call, const Body& body) {
+void for_heads(detail::Label& label, const Call& call, std::initializer_list<Tensor> rows, const Body& body) {
   std::byte* workspace = reinterpret_cast<std::byte*>(call.workspace.data<std::uint8_t>());
+  const Slice first(call.shape, dtype_of<T>(), workspace);
   const bool shared = workspace_slices(call.shape.heads) == 1;
-  detail::for_blocks(label, call.shape.heads, 1, [&](std::int64_t head, std::int64_t) {
-    Slice slice(call.shape, dtype_of<T>(), workspace);
-    if (!shared) slice = Slice(call.shape, dtype_of<T>(), workspace + head * slice.bytes);
-    for (std::int64_t sample = 0; sample < call.shape.batch; ++sample) body(Head<T>{call.shape, sample, head}, slice);
-  });
+  for (std::int64_t sample = 0; sample < call.shape.batch; ++sample) {
+    for (const Tensor& operand : rows) fetch(operand, sample, call.shape.length);
+    detail::for_blocks(label, call.shape.heads, 1, [&](std::int64_t head, std::int64_t) {
+      body(Head<T>{call.shape, sample, head},
+           shared ? first : Slice(call.shape, dtype_of<T>(), workspace + head * first.bytes));
+    });
+  }
 }
 
 }  // namespace
@@ -214,7 +224,8 @@ void attention_forward(Queue& queue, const Tensor& qkv, const Tensor& bias, cons
                   scale};
   check(call, "attention_forward");
   detail::by_storage_type(qkv, "attention_forward: qkv", [&]<class T>() {
-    for_heads<T>(label, call, [&](const Head<T>& head, const Slice& slice) { forward_head<T>(call, head, slice); });
+    for_heads<T>(label, call, {call.qkv, call.context},
+                 [&](const Head<T>& head, const Slice& slice) { forward_head<T>(call, head, slice); });
   });
 }
 
@@ -235,7 +246,7 @@ void attention_backward(Queue& queue, const Tensor& dcontext, const Tensor& qkv,
   check(call, "attention_backward");
   detail::expect(dqkv, qkv.dtype(), qkv.shape(), "attention_backward: dqkv");
   detail::by_storage_type(qkv, "attention_backward: qkv", [&]<class T>() {
-    for_heads<T>(label, call,
+    for_heads<T>(label, call, {call.qkv, call.context, dqkv},
                  [&](const Head<T>& head, const Slice& slice) { backward_head<T>(call, head, slice, dqkv); });
   });
 }

@@ -103,7 +103,7 @@ void pack_table(const Job& job) {
   detail::for_blocks(label, tiles.count, 1, [&](std::int64_t tile, std::int64_t) {
     const std::int64_t first = tile * tiles.tokens, count = std::min(tiles.tokens, tiles.vocabulary - first);
     const detail::Matrix rows{job.table + first * tiles.row_bytes(), tiles.type, count, tiles.width, tiles.width, 1};
-    detail::pack(rows, layout, 0, layout.padded[0] / layout.block(0), job.memory.table + tile * job.memory.table_step);
+    detail::pack(rows, layout, 0, detail::pack_steps(rows, layout), job.memory.table + tile * job.memory.table_step);
   });
   std::copy_n(job.bias, tiles.vocabulary, job.memory.bias);
   std::fill(job.memory.bias + tiles.vocabulary, job.memory.bias + tiles.count * tiles.tokens, detail::removed);

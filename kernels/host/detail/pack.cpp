@@ -107,8 +107,7 @@ void copy_elements(const Matrix& source, std::int64_t row, std::int64_t row_end,
     const T* from = elements + r * source.row_stride;
     T* to = dense + r * source.columns;
     if (source.column_stride == 1)
-#pragma omp simd
-      for (std::int64_t c = column; c < source.columns; ++c) to[c] = from[c];
+      std::copy(from + column, from + source.columns, to + column);
     else
       for (std::int64_t c = column; c < source.columns; ++c) to[c] = from[c * source.column_stride];
     if (row_sums == nullptr) continue;
@@ -167,20 +166,27 @@ void pack_elements(const Matrix& source, const BlockedLayout& layout, std::int64
           r < source.rows && c < source.columns ? elements[r * source.row_stride + c * source.column_stride] : T{};
 }
 
+/// The dimension along which neighbours lie farthest apart: packing goes along it, so that it reads in order of memory.
+int outer_dimension(const Matrix& source) {
+  return source.row_stride == 1 ? 1 : 0;
+}
+
 template <class T>
 void pack_as(const Matrix& source, const BlockedLayout& layout, std::int64_t begin, std::int64_t end, T* out) {
   const T* elements = static_cast<const T*>(source.data);
-  const std::int64_t block_rows = layout.block(0), block_columns = layout.block(1);
   const bool fast = is_matrix_kernel_layout<T>(layout) && (source.row_stride == 1 || source.column_stride == 1);
-  for (std::int64_t block = begin; block < end; ++block)
-    for (std::int64_t column = 0; column < layout.padded[1]; column += block_columns)
-      for (std::int64_t row = block * block_rows; row < (block + 1) * block_rows; row += lanes) {
-        const std::int64_t row_end = std::min(row + lanes, (block + 1) * block_rows);
-        if (fast && row_end <= source.rows && column + block_columns <= source.columns)
-          pack_tile(elements + row * source.row_stride + column * source.column_stride, source, block_rows,
+  const int outer = outer_dimension(source), inner = 1 - outer;
+  const std::array<std::int64_t, 2> block = {layout.block(0), layout.block(1)};
+  std::array<std::int64_t, 2> at{};  // row and column of a block
+  for (at[outer] = begin * block[outer]; at[outer] < end * block[outer]; at[outer] += block[outer])
+    for (at[inner] = 0; at[inner] < layout.padded[inner]; at[inner] += block[inner])
+      for (std::int64_t row = at[0]; row < at[0] + block[0]; row += lanes) {
+        const std::int64_t column = at[1], row_end = std::min(row + lanes, at[0] + block[0]);
+        if (fast && row_end <= source.rows && column + block[1] <= source.columns)
+          pack_tile(elements + row * source.row_stride + column * source.column_stride, source, block[0],
                     out + layout.offset(row, column));
         else
-          pack_elements(source, layout, row, row_end, column, column + block_columns, out);
+          pack_elements(source, layout, row, row_end, column, column + block[1], out);
       }
 }
 
@@ -202,6 +208,11 @@ std::int64_t BlockedLayout::offset(std::int64_t row, std::int64_t column) const 
     extent *= inner[i].size;
   }
   return position + index[0] * outer_stride[0] + index[1] * outer_stride[1];
+}
+
+std::int64_t pack_steps(const Matrix& source, const BlockedLayout& layout) {
+  const int outer = outer_dimension(source);
+  return layout.padded[outer] / layout.block(outer);
 }
 
 void pack(const Matrix& source, const BlockedLayout& layout, std::int64_t begin, std::int64_t end, void* out) {

@@ -46,7 +46,10 @@ struct BlockedLayout {
   std::int64_t offset(std::int64_t row, std::int64_t column) const;  ///< in elements
 };
 
-/// Row blocks [begin, end) of `source` in `layout`, padding set to zero.
+/// Into how many independent steps packing can be cut.
+std::int64_t pack_steps(const Matrix& source, const BlockedLayout& layout);
+
+/// Steps [begin, end) of bringing `source` into `layout`, padding set to zero.
 void pack(const Matrix& source, const BlockedLayout& layout, std::int64_t begin, std::int64_t end, void* out);
 
 /// Rows [begin, end) of `source` as a dense row-major matrix, written to those rows of `out`. Where row_sums is given,

@@ -168,7 +168,7 @@ namespace {
 
 void pack_in_parallel(const Matrix& b, const BlockedLayout& layout, std::byte* out) {
   static Label label = "tenfold::matmul::pack";
-  for_blocks(label, layout.padded[0] / layout.block(0), 1,
+  for_blocks(label, pack_steps(b, layout), 1,
              [&](std::int64_t begin, std::int64_t end) { pack(b, layout, begin, end, out); });
 }
 
@@ -181,7 +181,7 @@ void copy_in_parallel(const Matrix& a, std::byte* out, float* row_sums) {
 /// A product whose A must be copied: by pieces of k and blocks of rows, so that the copies stay in the cache of a core.
 void product_of_copies(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
                        float* a_row_sums) {
-  constexpr std::int64_t k_piece = 512, row_block = 256;
+  constexpr std::int64_t k_piece = 256, row_block = 1024;
   const std::int64_t step = c_type == DType::f32 ? k_piece : a.columns;  // C must not be rounded between pieces
   const auto element = static_cast<std::int64_t>(size_of(a.type)),
              c_element = static_cast<std::int64_t>(size_of(c_type));
