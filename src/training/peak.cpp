@@ -8,7 +8,7 @@ namespace tenfold {
 
 double measure_matmul_peak(Queue& queue, DType type) {
   double best = 0;
-  for (const auto& [extent, repeats] : {std::pair<std::int64_t, int>{1024, 10}, {2048, 3}}) {
+  for (const auto& [extent, repeats] : {std::pair<std::int64_t, int>{1024, 20}, {2048, 5}}) {
     const double flops = 2.0 * static_cast<double>(extent * extent * extent);
     best = std::max(best, flops / kernels::measure_matmul(queue, type, extent, repeats));
   }

@@ -81,6 +81,7 @@ class Curve:
     tokens: np.ndarray  # real tokens seen by then
     losses: np.ndarray  # nats
     tokens_per_second: float
+    splits: dict[str, float]  # final validation losses by where a selected token stands, nats
     configuration: configparser.ConfigParser
 
     def first_step_at(self, loss):
@@ -100,8 +101,9 @@ def read_curve(method, seed, folder, column):
         train, validation = file["train"], file["validation"]
         tokens = np.cumsum(train["tokens"][()])
         steps = validation["step"][()]
+        splits = {name: validation[name][-1] for name in validation if name.startswith("loss")}
         return Curve(method, seed, ini["model"]["position"], steps, np.interp(steps, train["step"][()], tokens),
-                     validation[column][()], tokens[-1] / train["seconds"][()].sum(), ini)
+                     validation[column][()], tokens[-1] / train["seconds"][()].sum(), splits, ini)
 
 
 def table(curves, plateau):
@@ -129,6 +131,20 @@ def table(curves, plateau):
         for method, losses in finals.items():
             ratio = "never in some" if None in ratios[method] else f"{statistics.mean(ratios[method]):.2f}"
             lines.append(f"| {method} | {len(losses)} | {statistics.mean(losses):.4f} | {statistics.stdev(losses):.4f} | {ratio} |")
+    return lines
+
+
+def split_table(curves):
+    """Markdown rows of the final masked-LM losses by where a selected token stands: with notes, and where a run has them also
+    without any note looked up."""
+    places = {"all": "loss", "near a rare word": "loss_mlm_near_rare_word", "in a rare word": "loss_mlm_of_rare_word",
+              "in a sequence with one": "loss_mlm_with_rare_word", "in others": "loss_mlm_without_rare_word"}
+    lines = [f"| method | seed | {' | '.join(places)} |", "|---" * (len(places) + 2) + "|"]
+    for curve in curves:
+        for suffix, remark in (("", ""), ("_without_notes", ", no note looked up")):
+            if f"loss{suffix}" in curve.splits:
+                losses = " | ".join(f"{curve.splits.get(column + suffix, float('nan')):.4f}" for column in places.values())
+                lines.append(f"| {curve.method}{remark} | {curve.seed} | {losses} |")
     return lines
 
 
@@ -182,6 +198,8 @@ def main():
         f"{o.jobs} runs at a time.", "",
         *table(curves, losses["context_free"]), "",
         f"![validation loss against tokens]({o.name}.svg)", "",
+        "Final validation losses by where a selected token stands, nats:", "",
+        *split_table(curves), "",
         "The baseline is the first method, with the same seed and so the same order of data, masks and initial weights where "
         "shapes agree. Losses are means over the selected tokens of a fixed mask set, in nats. A step at which a loss is reached "
         "is interpolated between validations; the learning rate there is not yet annealed as it is at the baseline's end.", "",
