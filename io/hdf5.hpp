@@ -151,6 +151,7 @@ class Location {
   void set_attribute(const std::string& name, const std::string& value);
   bool has_attribute(const std::string& name) const;
   std::int64_t integer_attribute(const std::string& name) const;
+  double real_attribute(const std::string& name) const;
   std::string text_attribute(const std::string& name) const;
 
   /// UTF-8 text of any length as a scalar data set of one fixed-length string, and a list of texts as a 1-D one.

@@ -80,6 +80,10 @@ std::int64_t Location::integer_attribute(const std::string& name) const {
   return read_number<std::int64_t>(handle_.get(), name, label_ + "@" + name);
 }
 
+double Location::real_attribute(const std::string& name) const {
+  return read_number<double>(handle_.get(), name, label_ + "@" + name);
+}
+
 std::string Location::text_attribute(const std::string& name) const {
   const std::string label = label_ + "@" + name;
   const Handle attribute = open_attribute(handle_.get(), name, label);

@@ -39,15 +39,15 @@ Json corpus_facts(const std::string& path) {
   return facts;
 }
 
-/// Euclidean norm of a tensor, read in parts.
-double norm_of(const Checkpoint& checkpoint, const std::string& tensor) {
+/// Euclidean norm of a tensor of which read(begin, values) brings elements from `begin` on.
+template <class Read>
+double norm_of(std::int64_t elements, const Read& read) {
   constexpr std::int64_t part = 1 << 20;
-  const std::int64_t elements = checkpoint.shape(tensor).elements();
   std::vector<float> values;
   double sum = 0;
   for (std::int64_t begin = 0; begin < elements; begin += part) {
     values.resize(static_cast<std::size_t>(std::min(part, elements - begin)));
-    checkpoint.read(tensor, begin, std::span(values));
+    read(begin, std::span(values));
     for (const float value : values) sum += static_cast<double>(value) * value;
   }
   return std::sqrt(sum);
@@ -74,9 +74,9 @@ Json checkpoint_facts(const std::string& path) {
     if (!name.starts_with(prefix)) continue;
     const Shape shape = checkpoint.shape(name);
     scalars += shape.elements();
-    Json extents = Json::array();
-    for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
-    table.push_back({{"name", name.substr(prefix.size())}, {"shape", extents}, {"norm", norm_of(checkpoint, name)}});
+    const double norm = norm_of(
+        shape.elements(), [&](std::int64_t begin, std::span<float> values) { checkpoint.read(name, begin, values); });
+    table.push_back({{"name", name.substr(prefix.size())}, {"shape", shape.extents()}, {"norm", norm}});
   }
   const Tokenizer tokenizer(checkpoint.bytes("tokenizer"), path);
   Json facts = {{"kind", "checkpoint"},
@@ -127,6 +127,35 @@ Json trace_facts(const std::string& path) {
   return facts;
 }
 
+Json step_dump_facts(const std::string& path) {
+  const hdf5::File file = hdf5::File::open(path);
+  Json facts = {{"kind", "step dump"}};
+  for (const char* name : {"step", "selected", "notes"})
+    if (file.has_attribute(name)) facts[name] = file.integer_attribute(name);
+  facts["loss"] = file.real_attribute("loss");
+  facts["configuration"] = to_map(from_ini(file.read_text("configuration")), "pretrain");
+  const auto norm = [&](const std::string& name) {
+    const hdf5::Dataset tensor = file.dataset(name);
+    const hdf5::Extents extents = tensor.extents();
+    const auto elements = std::reduce(extents.begin(), extents.end(), hsize_t{1}, std::multiplies<>());
+    return norm_of(static_cast<std::int64_t>(elements), [&](std::int64_t begin, std::span<float> values) {
+      tensor.read_range(DType::f32, values.data(), static_cast<hsize_t>(begin), values.size());
+    });
+  };
+  for (const char* group : {"batch", "draws", "notes"}) {
+    if (!file.has(group)) continue;
+    for (const std::string& name : file.open_group(group).names())
+      facts["data"].push_back(
+          {{"name", text(group, '/', name)}, {"shape", file.dataset(text(group, '/', name)).extents()}});
+  }
+  for (const std::string& name : file.open_group("parameters").names())
+    facts["parameters"].push_back({{"name", name},
+                                   {"shape", file.dataset("parameters/" + name).extents()},
+                                   {"norm", norm("parameters/" + name)},
+                                   {"gradient_norm", norm("gradients/" + name)}});
+  return facts;
+}
+
 Json manifest_facts(const std::string& path, std::istream& file) {
   Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!content.is_object() || !content.contains("schema") || !content.contains("jobs")) {
@@ -144,7 +173,8 @@ Json facts_of(const std::string& path) {
   if (format == "corpus") return corpus_facts(path);
   if (format == "checkpoint") return checkpoint_facts(path);
   if (format == "trace") return trace_facts(path);
-  throw InputError(text(path, " is an HDF5 file, but no corpus, checkpoint or trace of tenfold"));
+  if (format == "step dump") return step_dump_facts(path);
+  throw InputError(text(path, " is an HDF5 file, but no corpus, checkpoint, trace or step dump of tenfold"));
 }
 
 // Words.
@@ -155,6 +185,7 @@ const std::map<std::string, const char*> explanations = {
     {"corpus", "text as tokens, ready for training"},
     {"checkpoint", "all that a run needs to go on after a step, whatever the number of ranks"},
     {"trace", "what a run measured, by step"},
+    {"step dump", "one optimizer step in full, for comparison with another program"},
     {"manifest", "what a run was made of and how its jobs ended"}};
 
 std::string padded(std::string words, std::size_t width) {

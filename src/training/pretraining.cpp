@@ -212,7 +212,7 @@ StepRecord Pretraining::train_step(std::int64_t step) {
   const double seconds_counts = seconds_since(exchange);
   std::optional<StepDump> dump;
   if (step == settings_.debug.dump_step)
-    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, batches.front(),
+    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), step, state_.configuration, batches.front(),
                  learner_.batch_shape(), queue_, learner_);
   record.result =
       learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);

@@ -19,10 +19,11 @@ void write(hdf5::File& file, const std::string& name, const Tensor& values, Queu
 
 }  // namespace
 
-StepDump::StepDump(const std::string& path, const std::string& configuration, const HostBatch& batch,
+StepDump::StepDump(const std::string& path, std::int64_t step, const std::string& configuration, const HostBatch& batch,
                    const BatchShape& shape, Queue& queue, Learner& learner)
     : file_(hdf5::File::create(path)) {
   write_schema(file_, "step dump", 1);
+  file_.set_attribute("step", step);
   file_.write_text("configuration", configuration);
   const Shape rows{shape.sequences, shape.length};
   write<std::int32_t>(file_, "batch/tokens", batch.tokens, rows);

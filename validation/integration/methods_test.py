@@ -158,6 +158,11 @@ class Laws(Methods):
     def test_electra_counts_what_it_replaced(self):
         run = self.train("electra", ranks=1, run__steps=3, data__micro_batch=24, debug__dump_step=2)
         dump = support.contents(run.run / "dump-step-2.h5")
+        facts = json.loads(support.expect_code(0, support.tenfold("inspect", run.run / "dump-step-2.h5", "--json")).stdout)
+        self.assertEqual((facts["kind"], facts["step"], facts["loss"]), ("step dump", 2, dump["@loss"]))
+        for row in facts["parameters"]:
+            for key, group in (("norm", "parameters"), ("gradient_norm", "gradients")):
+                self.assertAlmostEqual(row[key], numpy.linalg.norm(dump[f"{group}/{row['name']}"]), delta=1e-4, msg=row["name"])
         original, corrupted = dump["batch/original"].ravel(), dump["draws/corrupted"]
         selected = dump["batch/selected_rows"][:dump["@selected"]]
         right = int((corrupted[selected] == original[selected]).sum())
