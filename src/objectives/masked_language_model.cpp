@@ -40,8 +40,8 @@ void MaskedLanguageModel::add_statistics(Queue& queue) {
 }
 
 void MaskedLanguageModel::metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const {
-  values[0] = sums[0] / counts.selected;
-  values[1] = sums[1] / counts.selected;
+  values[0] = sums[0] / counts.selected_divisor();
+  values[1] = sums[1] / counts.selected_divisor();
 }
 
 double MaskedLanguageModel::training_flops(const Counts& counts, double /*progress*/) const {

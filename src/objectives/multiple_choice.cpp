@@ -109,13 +109,13 @@ void MultipleChoice::metrics(std::span<const double> sums, const Counts& counts,
   const double replaced = joint[3] + joint[4] + joint[5];
   const double unchanged = counts.tokens - replaced;
   const double wrong_unchanged = joint[1] + joint[2];
-  const double mlm = sums[0] / counts.selected;
+  const double mlm = sums[0] / counts.selected_divisor();
   const double choice = sums[choice_sum] / counts.tokens;
   const std::array<double, 9> all = {mlm + *settings_.loss_weight * choice,
                                      mlm,
                                      choice,
-                                     sums[1] / counts.selected,
-                                     sums[2] / counts.selected,
+                                     sums[1] / counts.selected_divisor(),
+                                     sums[2] / counts.selected_divisor(),
                                      replaced / counts.tokens,
                                      replaced > 0 ? joint[4] / replaced : 0.0,
                                      unchanged > 0 ? 1.0 - wrong_unchanged / unchanged : 0.0,

@@ -2,6 +2,7 @@
 // What is learned: an objective owns its networks and turns a micro-batch into losses and gradients. The trainer sees
 // no more than this.
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ struct Counts {
   double tokens = 0;    ///< real tokens, [CLS] included, padding excluded
   double squares = 0;   ///< sum of squared sequence lengths
   double selected = 0;  ///< tokens to be predicted
+
+  /// What a mean over the selected tokens divides by: the mean over none, in a step of few tokens, is taken for 0.
+  double selected_divisor() const { return std::max(selected, 1.0); }
 };
 
 class Objective {

@@ -97,13 +97,13 @@ void ReplacedTokenDetection::metrics(std::span<const double> sums, const Counts&
   const double hits = joint[4];
   const double predicted = joint[1] + joint[4];
   const double replaced = joint[3] + joint[4];
-  const double mlm = sums[0] / counts.selected;
+  const double mlm = sums[0] / counts.selected_divisor();
   const double detection = sums[detection_sum] / counts.tokens;
   const std::array<double, 9> all = {mlm + weight_ * detection,
                                      mlm,
                                      detection,
-                                     sums[1] / counts.selected,
-                                     sums[2] / counts.selected,
+                                     sums[1] / counts.selected_divisor(),
+                                     sums[2] / counts.selected_divisor(),
                                      replaced / counts.tokens,
                                      1.0 - (predicted + replaced - 2 * hits) / counts.tokens,
                                      predicted > 0 ? hits / predicted : 0.0,

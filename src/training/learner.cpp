@@ -57,7 +57,7 @@ void Learner::initialise(Queue& queue) {
 void Learner::prepare_step(Queue& queue, const Counts& counts, std::int64_t step, double progress) {
   const ObjectiveSettings& objective = settings_.objective;
   const auto between = [&](double first, double last) { return first + progress * (last - first); };
-  const auto weight_mlm = static_cast<float>(1.0 / counts.selected);
+  const auto weight_mlm = static_cast<float>(1.0 / counts.selected_divisor());
   const auto weight_second = static_cast<float>(*objective.loss_weight / counts.tokens);
   const auto candidates =
       static_cast<std::int32_t>(std::lround(between(objective.candidates, *objective.candidates_end)));

@@ -155,6 +155,16 @@ class Laws(Methods):
         numpy.testing.assert_array_equal(fresh, ~kept)
         numpy.testing.assert_allclose(long[TABLE[0]][fresh].mean(axis=1), 0, atol=1e-5)
 
+    def test_a_step_without_a_selected_token_is_no_failure(self):
+        for kind in ("mlm", "electra", "multiple-choice"):
+            run = self.train(kind, ranks=1, data__global_batch=1, data__micro_batch=1, objective__mask_rate=0.02)
+            trace = run.trace()
+            for name, values in trace.items():
+                self.assertTrue(numpy.isfinite(values).all(), f"{kind}: {name}")
+            self.assertEqual(trace["skipped"].sum(), 0, kind)
+            empty = trace["loss" if kind == "mlm" else "loss_mlm"] == 0
+            self.assertTrue(0 < empty.sum() < len(empty), kind)
+
     def test_electra_counts_what_it_replaced(self):
         run = self.train("electra", ranks=1, run__steps=3, data__micro_batch=24, debug__dump_step=2)
         dump = support.contents(run.run / "dump-step-2.h5")
