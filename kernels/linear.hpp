@@ -23,8 +23,11 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, con
 void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c,
             bool accumulate = false);
 
-/// The yardstick of utilisation: seconds of the fastest of `repeats` products of two square matrices of extent n,
-/// operands lying as the device's library likes them best.
-double measure_matmul(Queue& queue, DType type, std::int64_t n, int repeats);
+/// How the operands of a yardstick lie: as the device's library likes them best, or as any program has them.
+enum class OperandLayout { packed, row_major };
+
+/// The yardstick of utilisation: seconds of the fastest of `repeats` products of two square matrices of extent n by the
+/// device's library.
+double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats);
 
 }  // namespace tenfold::kernels

@@ -62,22 +62,24 @@ void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bo
            "matmul");
 }
 
-double measure_matmul(Queue& queue, DType type, std::int64_t n, int repeats) {
+double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats) {
   TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
-  detail::Product& product = detail::Product::of({n, n, n, type, type});
+  detail::Product& packed = detail::Product::of({n, n, n, type, type});
   Arena arena(DeviceKind::host);
   const Tensor a = arena.allocate(type, {n, n}), c = arena.allocate(type, {n, n});
-  const Tensor b = arena.allocate(DType::u8, {product.layout().bytes});
+  const Tensor b = arena.allocate(DType::u8, {packed.layout().bytes});
   constexpr int three_quarters = 0x3F;  // about that, in either type: zeros could run at another clock
   std::memset(a.raw(), three_quarters, a.bytes());
   std::memset(b.raw(), three_quarters, b.bytes());
+  std::function<void()> product = [&] { packed.execute(a.raw(), b.raw(), nullptr, c.raw()); };
+  if (layout == OperandLayout::row_major) product = detail::row_major_product(type, n, a.raw(), b.raw(), c.raw());
   using Clock = std::chrono::steady_clock;
-  product.execute(a.raw(), b.raw(), nullptr, c.raw());
+  product();
   auto fastest = Clock::duration::max();
   for (int i = 0; i < repeats; ++i) {
     const Queue::Region region(queue, "tenfold::measure_matmul");
     const Clock::time_point start = Clock::now();
-    product.execute(a.raw(), b.raw(), nullptr, c.raw());
+    product();
     fastest = std::min(fastest, Clock::now() - start);
   }
   return std::chrono::duration<double>(fastest).count();

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "kernels/linear.hpp"
-
 namespace tenfold {
 
-double measure_matmul_peak(Queue& queue, DType type) {
+double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout) {
   double best = 0;
   for (const auto& [extent, repeats] : {std::pair<std::int64_t, int>{1024, 20}, {2048, 5}}) {
     const double flops = 2.0 * static_cast<double>(extent * extent * extent);
-    best = std::max(best, flops / kernels::measure_matmul(queue, type, extent, repeats));
+    best = std::max(best, flops / kernels::measure_matmul(queue, type, layout, extent, repeats));
   }
   return best;
 }

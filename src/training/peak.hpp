@@ -1,12 +1,12 @@
 #pragma once
 // The matrix-product rate of this process, against which utilisation is stated.
 
-#include "base/queue.hpp"
+#include "kernels/linear.hpp"
 
 namespace tenfold {
 
 /// FLOP/s of a square product, the best of 1024^3 and 2048^3, f32 or bf16 operands, with the threads that kernels use
 /// now.
-double measure_matmul_peak(Queue& queue, DType type);
+double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout);
 
 }  // namespace tenfold

@@ -91,7 +91,8 @@ double Pretraining::measure_peak() {
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
   });
-  return runtime_.world().all_reduce_sum(measure_matmul_peak(queue_, compute_type(settings_)));
+  return runtime_.world().all_reduce_sum(
+      measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed));
 }
 
 std::unique_ptr<NoteTaker> Pretraining::make_notes() {

@@ -8,7 +8,8 @@ namespace {
 void measure_matmul(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t n = state.range(0);
-  for (auto _ : state) state.SetIterationTime(kernels::measure_matmul(op.queue(), op.type(), n, 1));
+  for (auto _ : state)
+    state.SetIterationTime(kernels::measure_matmul(op.queue(), op.type(), kernels::OperandLayout::packed, n, 1));
   op.count_operations(2.0 * static_cast<double>(n * n * n));
 }
 void matmul(benchmark::State& state) {

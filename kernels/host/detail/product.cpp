@@ -164,6 +164,20 @@ void Product::execute(const void* a, const void* packed_b, const float* bias, vo
         "a product");
 }
 
+std::function<void()> row_major_product(DType type, std::int64_t n, void* a, void* b, void* c) {
+  const Memory::desc square({n, n}, dnnl_type(type), Memory::dims{n, 1});
+#if DNNL_VERSION_MAJOR >= 3
+  const dnnl::matmul::primitive_desc description(engine(), square, square, square);
+#else
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(square, square, square), engine());
+#endif
+  return [matmul = dnnl::matmul(description), A = Memory(square, engine(), a), B = Memory(square, engine(), b),
+          C = Memory(square, engine(), c)] {
+    matmul.execute(stream(), {{DNNL_ARG_SRC, A}, {DNNL_ARG_WEIGHTS, B}, {DNNL_ARG_DST, C}});
+    stream().wait();
+  };
+}
+
 namespace {
 
 void pack_in_parallel(const Matrix& b, const BlockedLayout& layout, std::byte* out) {

@@ -4,6 +4,7 @@
 // and 1.1 times in f32. Primitives are made once a shape and thread; a call allocates nothing of ours from the second
 // time on.
 
+#include <functional>
 #include <memory>
 
 #include "kernels/host/detail/pack.hpp"
@@ -37,6 +38,9 @@ class Product {
   struct Primitive;
   std::unique_ptr<Primitive> primitive_;
 };
+
+/// oneDNN's own C = A B of row-major [n, n] matrices, ready to be called: it packs what it wants inside.
+std::function<void()> row_major_product(DType type, std::int64_t n, void* a, void* b, void* c);
 
 /// C = A B^T (+ bias) (+ C), packing B, and copying A if it is not dense, in scratch memory of the calling thread.
 /// a_row_sums, if given: += sums of the rows of A over k.

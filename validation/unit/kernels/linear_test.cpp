@@ -163,9 +163,11 @@ TEST_P(LinearTest, NotANumberPassesThrough) {
 }
 
 TEST_P(LinearTest, TheYardstickGrowsWithTheProduct) {
-  const double small = kernels::measure_matmul(queue_, GetParam(), 64, 20);
-  EXPECT_GT(small, 0);
-  EXPECT_GT(kernels::measure_matmul(queue_, GetParam(), 512, 3), 10 * small) << "512 times the operations";
+  for (const auto layout : {kernels::OperandLayout::packed, kernels::OperandLayout::row_major}) {
+    const double small = kernels::measure_matmul(queue_, GetParam(), layout, 64, 20);
+    EXPECT_GT(small, 0);
+    EXPECT_GT(kernels::measure_matmul(queue_, GetParam(), layout, 512, 3), 10 * small) << "512 times the operations";
+  }
 }
 
 TEST_P(LinearTest, RefusesWhatDoesNotFit) {
