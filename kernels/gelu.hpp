@@ -6,8 +6,10 @@
 
 namespace tenfold::kernels {
 
-void gelu_forward(Queue& queue, const Tensor& x, const Tensor& y);
-/// dx = dy * gelu'(x); dx may be dy itself.
-void gelu_backward(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dx);
+/// y = gelu(x) and derivative = gelu'(x), which may take the place of x: backward wants nothing else, and both come
+/// from one exponential.
+void gelu_forward(Queue& queue, const Tensor& x, const Tensor& y, const Tensor& derivative);
+/// dx = dy * derivative; dx may be dy itself.
+void gelu_backward(Queue& queue, const Tensor& dy, const Tensor& derivative, const Tensor& dx);
 
 }  // namespace tenfold::kernels

@@ -76,7 +76,7 @@ const Tensor& EncoderLayer::forward(const Pass& pass, const Tensor& x, const Att
   kernels::residual_layer_norm_forward(queue, sum1_, x, pass.dropout(shape_.dropout, attention_output_key_),
                                        weight(norm1_gain_), weight(norm1_bias_), sum1_, middle_, mean1_, rstd1_);
   kernels::linear_forward(queue, middle_, weight(in_weight_), weight(in_bias_), hidden_);
-  kernels::gelu_forward(queue, hidden_, activated_);
+  kernels::gelu_forward(queue, hidden_, activated_, hidden_);
   kernels::linear_forward(queue, activated_, weight(out_weight_), weight(out_bias_), sum2_);
   kernels::residual_layer_norm_forward(queue, sum2_, middle_, pass.dropout(shape_.dropout, feed_forward_key_),
                                        weight(norm2_gain_), weight(norm2_bias_), sum2_, output_, mean2_, rstd2_);

@@ -52,6 +52,7 @@ class EncoderLayer {
   std::uint64_t attention_key_, attention_output_key_, feed_forward_key_;
   ParameterView qkv_weight_, qkv_bias_, output_weight_, output_bias_, norm1_gain_, norm1_bias_;
   ParameterView in_weight_, in_bias_, out_weight_, out_bias_, norm2_gain_, norm2_bias_;
+  // hidden_: the inputs of GELU, then its derivative there.
   Tensor input_, qkv_, probabilities_, context_, sum1_, mean1_, rstd1_, middle_, hidden_, activated_, sum2_, mean2_,
       rstd2_, output_;
 };

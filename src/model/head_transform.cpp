@@ -23,7 +23,7 @@ HeadTransform::Rows::Rows(Arena& arena, std::int64_t n, int width, DType type)
 
 void HeadTransform::forward(Queue& queue, const Tensor& x, const Rows& rows) const {
   kernels::linear_forward(queue, x, parameters_.weight(dense_weight_), parameters_.weight(dense_bias_), rows.dense);
-  kernels::gelu_forward(queue, rows.dense, rows.activated);
+  kernels::gelu_forward(queue, rows.dense, rows.activated, rows.dense);
   kernels::layer_norm_forward(queue, rows.activated, parameters_.weight(gain_), parameters_.weight(bias_), rows.output,
                               rows.mean, rows.rstd);
 }

@@ -10,7 +10,7 @@ class HeadTransform {
  public:
   HeadTransform(Parameters& parameters, const std::string& prefix, int width);
 
-  /// What one application to n rows keeps for backward.
+  /// What one application to n rows keeps for backward; dense: the inputs of GELU, then its derivative there.
   struct Rows {
     Tensor dense, activated, output, mean, rstd;
     Rows() = default;

@@ -59,7 +59,7 @@ void ReplacedTokenDetection::forward(const Pass& pass) {
   const Tensor& hidden = encoder_.forward(main);
   main.take_notes(hidden);
   kernels::linear_forward(queue, hidden, parameters_.weight(dense_weight_), parameters_.weight(dense_bias_), dense_);
-  kernels::gelu_forward(queue, dense_, activated_);
+  kernels::gelu_forward(queue, dense_, activated_, dense_);
   kernels::replaced_token_loss(queue, activated_, parameters_.weight(output_weight_), parameters_.weight(output_bias_),
                                replaced_, batch.lengths, batch.weight_second, losses_, predicted_,
                                pass.training ? activated_gradient_ : Tensor(), grad(output_weight_),

@@ -26,17 +26,18 @@ kernels::Dropout dropout_site(OpBenchmark& op) {
 
 void gelu_forward(benchmark::State& state) {
   OpBenchmark op(state);
-  const Tensor x = op.random({op.tokens(), feed_forward}), y = op.zeros(x.shape());
-  for (auto _ : state) kernels::gelu_forward(op.queue(), x, y);
+  const Tensor x = op.random({op.tokens(), feed_forward}), y = op.zeros(x.shape()), slope = op.zeros(x.shape());
+  for (auto _ : state) kernels::gelu_forward(op.queue(), x, y, slope);
   count_elements(state, x.elements());
 }
 BENCHMARK(gelu_forward)->Apply(micro_batches);
 
 void gelu_backward(benchmark::State& state) {
   OpBenchmark op(state);
-  const Tensor x = op.random({op.tokens(), feed_forward}), dy = op.random(x.shape()), dx = op.zeros(x.shape());
-  for (auto _ : state) kernels::gelu_backward(op.queue(), dy, x, dx);
-  count_elements(state, x.elements());
+  const Tensor slope = op.random({op.tokens(), feed_forward}), dy = op.random(slope.shape()),
+               dx = op.zeros(slope.shape());
+  for (auto _ : state) kernels::gelu_backward(op.queue(), dy, slope, dx);
+  count_elements(state, dx.elements());
 }
 BENCHMARK(gelu_backward)->Apply(micro_batches);
 
