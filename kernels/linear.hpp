@@ -18,11 +18,6 @@ void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight,
 void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight,
                             const Tensor& dbias);
 
-/// C = op(A) op(B) (+ C when accumulate): plain product of f32 or bf16 matrices.
-/// A: [m, k] ([k, m] when transpose_a), B: [k, n] ([n, k] when transpose_b), C: [m, n] f32 or the operands' type.
-void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c,
-            bool accumulate = false);
-
 /// How the operands of a yardstick lie: as the device's library likes them best, or as any program has them.
 enum class OperandLayout { packed, row_major };
 

@@ -194,7 +194,8 @@ void for_heads(detail::Label& label, const Call& call, std::initializer_list<Ten
   const Slice first(call.shape, dtype_of<T>(), workspace);
   const bool shared = workspace_slices(call.shape.heads) == 1;
   for (std::int64_t sample = 0; sample < call.shape.batch; ++sample) {
-    for (const Tensor& operand : rows) fetch(operand, sample, call.shape.length);
+    if (shared)  // otherwise other cores want them
+      for (const Tensor& operand : rows) fetch(operand, sample, call.shape.length);
     detail::for_blocks(label, call.shape.heads, 1, [&](std::int64_t head, std::int64_t) {
       body(Head<T>{call.shape, sample, head},
            shared ? first : Slice(call.shape, dtype_of<T>(), workspace + head * first.bytes));
@@ -205,7 +206,7 @@ void for_heads(detail::Label& label, const Call& call, std::initializer_list<Ten
 }  // namespace
 
 std::int64_t attention_workspace_bytes(const AttentionShape& shape, DType type) {
-  return workspace_slices(shape.heads) * Slice(shape, type, nullptr).bytes + alignment;
+  return workspace_slices(shape.heads) * Slice(shape, type, nullptr).bytes;
 }
 
 void attention_forward(Queue& queue, const Tensor& qkv, const Tensor& bias, const Tensor& lengths, float scale,

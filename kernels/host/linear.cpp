@@ -54,14 +54,6 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, con
            {}, dweight, true, dbias, "linear_backward_weight");
 }
 
-void matmul(Queue& queue, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c,
-            bool accumulate) {
-  const Queue::Region region(queue, "tenfold::matmul");
-  const detail::Matrix left = matrix(a, "matmul: a"), right = matrix(b, "matmul: b");
-  multiply(transpose_a ? left.transposed() : left, transpose_b ? right : right.transposed(), {}, c, accumulate, {},
-           "matmul");
-}
-
 double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats) {
   TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
   detail::Product& packed = detail::Product::of({n, n, n, type, type});

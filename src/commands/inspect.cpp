@@ -15,6 +15,7 @@
 #include "config/configuration.hpp"
 #include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
+#include "io/schema.hpp"
 #include "io/trace.hpp"
 
 namespace tenfold {
@@ -129,6 +130,8 @@ Json trace_facts(const std::string& path) {
 
 Json step_dump_facts(const std::string& path) {
   const hdf5::File file = hdf5::File::open(path);
+  expect_schema(file, "step dump", 1);
+  if (!file.has_attribute("loss")) throw InputError(text(path, " is not complete: its run ended within that step"));
   Json facts = {{"kind", "step dump"}};
   for (const char* name : {"step", "selected", "notes"})
     if (file.has_attribute(name)) facts[name] = file.integer_attribute(name);

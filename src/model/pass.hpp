@@ -42,7 +42,7 @@ struct Batch {
   Tensor labels;         ///< i32 [R], their true tokens
   Tensor selected;       ///< i32 [1], how many of the R are valid
   Tensor step;           ///< i64 [1], optimizer step
-  Tensor weight_mlm;     ///< f32 [1], 1 / selected tokens of the whole step
+  Tensor weight_mlm;     ///< f32 [1], 1 / selected tokens of the whole step (1 if there is none)
   Tensor weight_second;  ///< f32 [1], objective.loss_weight / real tokens of the whole step
   Tensor candidates;     ///< i32 [1], answers of a multiple-choice question
   Tensor negatives;      ///< i32 [1], one less

@@ -4,26 +4,18 @@
 namespace tenfold::benchmarks {
 namespace {
 
-/// The yardstick, and a square product with its packing.
 void measure_matmul(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t n = state.range(0);
-  for (auto _ : state)
-    state.SetIterationTime(kernels::measure_matmul(op.queue(), op.type(), kernels::OperandLayout::packed, n, 1));
+  const auto layout = state.range(2) != 0 ? kernels::OperandLayout::packed : kernels::OperandLayout::row_major;
+  for (auto _ : state) state.SetIterationTime(kernels::measure_matmul(op.queue(), op.type(), layout, n, 1));
   op.count_operations(2.0 * static_cast<double>(n * n * n));
 }
-void matmul(benchmark::State& state) {
-  OpBenchmark op(state);
-  const std::int64_t n = state.range(0);
-  const Tensor a = op.random({n, n}), b = op.random({n, n}), c = op.zeros({n, n});
-  for (auto _ : state) kernels::matmul(op.queue(), a, false, b, true, c);
-  op.count_operations(2.0 * static_cast<double>(n * n * n));
-}
-void squares(benchmark::internal::Benchmark* op) {
-  op->ArgNames({"n", "bf16"})->ArgsProduct({{1024, 2048}, {0, 1}})->Unit(benchmark::kMicrosecond);
-}
-BENCHMARK(measure_matmul)->Apply(squares)->UseManualTime();
-BENCHMARK(matmul)->Apply(squares);
+BENCHMARK(measure_matmul)
+    ->ArgNames({"n", "bf16", "packed"})
+    ->ArgsProduct({{1024, 2048}, {0, 1}, {0, 1}})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseManualTime();
 
 struct Map {
   std::int64_t in, out;

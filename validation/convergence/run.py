@@ -137,13 +137,14 @@ def table(curves, plateau):
 def split_table(curves):
     """Markdown rows of the final masked-LM losses by where a selected token stands: with notes, and where a run has them also
     without any note looked up."""
-    places = {"all": "loss", "near a rare word": "loss_mlm_near_rare_word", "in a rare word": "loss_mlm_of_rare_word",
+    places = {"near a rare word": "loss_mlm_near_rare_word", "in a rare word": "loss_mlm_of_rare_word",
               "in a sequence with one": "loss_mlm_with_rare_word", "in others": "loss_mlm_without_rare_word"}
-    lines = [f"| method | seed | {' | '.join(places)} |", "|---" * (len(places) + 2) + "|"]
+    lines = [f"| method | seed | all | {' | '.join(places)} |", "|---" * (len(places) + 3) + "|"]
     for curve in curves:
         for suffix, remark in (("", ""), ("_without_notes", ", no note looked up")):
             if f"loss{suffix}" in curve.splits:
-                losses = " | ".join(f"{curve.splits.get(column + suffix, float('nan')):.4f}" for column in places.values())
+                overall = "loss_mlm" if "loss_mlm" in curve.splits else "loss"  # the latter where it is the only loss
+                losses = " | ".join(f"{curve.splits[column + suffix]:.4f}" for column in (overall, *places.values()))
                 lines.append(f"| {curve.method}{remark} | {curve.seed} | {losses} |")
     return lines
 

@@ -170,6 +170,10 @@ class Laws(Methods):
         dump = support.contents(run.run / "dump-step-2.h5")
         facts = json.loads(support.expect_code(0, support.tenfold("inspect", run.run / "dump-step-2.h5", "--json")).stdout)
         self.assertEqual((facts["kind"], facts["step"], facts["loss"]), ("step dump", 2, dump["@loss"]))
+        self.assertEqual({row["name"]: tuple(row["shape"]) for row in facts["data"]},
+                         {name: value.shape for name, value in dump.items() if name.startswith(("batch/", "draws/"))})
+        words = support.expect_code(0, support.tenfold("inspect", run.run / "dump-step-2.h5")).stdout
+        self.assertIn("is a step dump of tenfold", words)
         for row in facts["parameters"]:
             for key, group in (("norm", "parameters"), ("gradient_norm", "gradients")):
                 self.assertAlmostEqual(row[key], numpy.linalg.norm(dump[f"{group}/{row['name']}"]), delta=1e-4, msg=row["name"])

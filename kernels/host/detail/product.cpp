@@ -193,22 +193,17 @@ void copy_in_parallel(const Matrix& a, std::byte* out, float* row_sums) {
 }
 
 /// A product whose A must be copied: by pieces of k and blocks of rows, so that the copies stay in the cache of a core.
-void product_of_copies(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
-                       float* a_row_sums) {
+void product_of_copies(const Matrix& a, const Matrix& b, float* c, bool accumulate, float* a_row_sums) {
   constexpr std::int64_t k_piece = 256, row_block = 1024;
-  const std::int64_t step = c_type == DType::f32 ? k_piece : a.columns;  // C must not be rounded between pieces
-  const auto element = static_cast<std::int64_t>(size_of(a.type)),
-             c_element = static_cast<std::int64_t>(size_of(c_type));
-  std::byte* dense = aligned_scratch<ForOperandA>(std::min(row_block, a.rows) * std::min(step, a.columns) * element);
-  for (std::int64_t begin = 0; begin < a.columns; begin += step) {
-    const std::int64_t count = std::min(step, a.columns - begin);
-    const float* bias_once = begin == 0 ? bias : nullptr;
-    const bool add = accumulate || begin > 0;
+  std::byte* dense = aligned_scratch<ForOperandA>(std::min(row_block, a.rows) * std::min(k_piece, a.columns) *
+                                                  static_cast<std::int64_t>(size_of(a.type)));
+  for (std::int64_t begin = 0; begin < a.columns; begin += k_piece) {
+    const std::int64_t count = std::min(k_piece, a.columns - begin);
     std::byte* packed = nullptr;
     BlockedLayout layout;
     for (std::int64_t row = 0; row < a.rows; row += row_block) {
       const std::int64_t rows = std::min(row_block, a.rows - row);
-      Product& part = Product::of({rows, b.rows, count, a.type, c_type, bias_once != nullptr, add});
+      Product& part = Product::of({rows, b.rows, count, a.type, DType::f32, false, accumulate || begin > 0});
       if (packed == nullptr || part.layout() != layout) {  // which may depend on the number of rows
         layout = part.layout();
         packed = aligned_scratch<ForOperandB>(layout.bytes);
@@ -216,7 +211,7 @@ void product_of_copies(const Matrix& a, const Matrix& b, const float* bias, void
       }
       copy_in_parallel(a.row_range(row, rows).column_range(begin, count), dense,
                        a_row_sums == nullptr ? nullptr : a_row_sums + row);
-      part.execute(dense, packed, bias_once, static_cast<std::byte*>(c) + row * b.rows * c_element);
+      part.execute(dense, packed, nullptr, c + row * b.rows);
     }
   }
 }
@@ -225,7 +220,10 @@ void product_of_copies(const Matrix& a, const Matrix& b, const float* bias, void
 
 void product(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
              float* a_row_sums) {
-  if (!a.dense() || a_row_sums != nullptr) return product_of_copies(a, b, bias, c, c_type, accumulate, a_row_sums);
+  if (!a.dense() || a_row_sums != nullptr) {
+    TENFOLD_VERIFY(c_type == DType::f32 && bias == nullptr, "a product by pieces is in f32 and without bias");
+    return product_of_copies(a, b, static_cast<float*>(c), accumulate, a_row_sums);
+  }
   Product& whole = Product::of({a.rows, b.rows, a.columns, a.type, c_type, bias != nullptr, accumulate});
   std::byte* packed = aligned_scratch<ForOperandB>(whole.layout().bytes);
   pack_in_parallel(b, whole.layout(), packed);

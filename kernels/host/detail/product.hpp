@@ -43,7 +43,7 @@ class Product {
 std::function<void()> row_major_product(DType type, std::int64_t n, void* a, void* b, void* c);
 
 /// C = A B^T (+ bias) (+ C), packing B, and copying A if it is not dense, in scratch memory of the calling thread.
-/// a_row_sums, if given: += sums of the rows of A over k.
+/// a_row_sums, if given: += sums of the rows of A over k; then, and where A is not dense, C is f32 and bias null.
 void product(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
              float* a_row_sums = nullptr);
 
