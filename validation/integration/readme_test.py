@@ -21,6 +21,7 @@ RUN_BY_THE_SUITE = {
     "jobscripts/setup.sh": "jobscripts/setup.sh",
     "cmake --preset release && cmake --build --preset release": "build release",
     "ctest --preset release --label-regex parity": "ctest --preset release",
+    "ctest --preset release --tests-regex integration_notes": "ctest --preset release",
 }
 # What makes a long command short without changing what it does, by the words it begins with.
 CUT_SHORT = {
