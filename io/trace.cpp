@@ -16,7 +16,6 @@ namespace {
 constexpr std::int64_t trace_schema = 1;
 /// 4 KiB a column: small enough that flushing a row now and then writes little.
 constexpr hsize_t rows_a_chunk = 512;
-constexpr const char* unfinished = ".part";
 
 template <class T>
 std::vector<T> old_rows(const TraceReader& old, const std::string& table, const std::string& column, std::size_t rows,
@@ -43,7 +42,7 @@ void expect_no_lost_columns(const TraceReader& old, const std::string& path, con
 
 TraceWriter::TraceWriter(const std::string& path, const std::vector<TraceTable>& tables, const TraceHeader& header,
                          std::optional<std::int64_t> resume_step, std::size_t flush_every)
-    : file_(hdf5::File::create(path + unfinished, {.swmr = true})), flush_every_(flush_every) {
+    : file_(hdf5::File::create(path + detail::unfinished, {.swmr = true})), flush_every_(flush_every) {
   write_schema(file_, "trace", trace_schema);
   write_header(header);
   for (const TraceTable& table : tables) {
@@ -65,8 +64,8 @@ TraceWriter::TraceWriter(const std::string& path, const std::vector<TraceTable>&
   if (resume_step && std::filesystem::exists(path)) take_over(path, *resume_step, tables);
   file_.flush();
   file_.start_swmr();
-  detail::Descriptor(path + unfinished, O_RDONLY).sync();
-  detail::rename_file(path + unfinished, path);
+  detail::Descriptor(path + detail::unfinished, O_RDONLY).sync();
+  detail::rename_file(path + detail::unfinished, path);
 }
 
 void TraceWriter::write_header(const TraceHeader& header) {

@@ -15,9 +15,6 @@ namespace tenfold::detail {
 /// Newest schema version of a checkpoint's content that this code writes and reads.
 constexpr std::uint32_t checkpoint_schema = 1;
 
-/// What a file bears until it is complete.
-constexpr const char* unfinished = ".part";
-
 /// "FOLDER/step-00001000.h5"
 std::string checkpoint_path(const std::string& folder, std::int64_t step);
 

@@ -97,7 +97,7 @@ void rename_file(const std::string& from, const std::string& to) {
 }
 
 void replace_file(const std::string& path, std::string_view contents) {
-  const std::string temporary = path + ".part";
+  const std::string temporary = path + unfinished;
   {
     Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     file.write(contents);

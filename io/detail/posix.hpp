@@ -45,6 +45,9 @@ class Descriptor {
 /// Until the entries of a folder are on the disk.
 void sync_folder(const std::string& folder);
 
+/// What the name of a file that is being written ends with.
+inline constexpr const char* unfinished = ".part";
+
 /// Gives a file another name, replacing what had it, and syncs the folder it lies in.
 void rename_file(const std::string& from, const std::string& to);
 
