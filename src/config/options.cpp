@@ -215,9 +215,7 @@ const std::vector<Command>& commands() {
       {"prepare", prepare, "[CONFIG.ini ...] [--section.key=value ...]", "Turn plain text into a corpus file"},
       {"pretrain", pretrain, "[CONFIG.ini ...] [--section.key=value ...]", "Train an encoder on a corpus"},
       {"inspect", 0, "FILE [--json] [--notes=word,...]",
-       "Explain a corpus, checkpoint, trace, step dump or manifest in words or in JSON; show a checkpoint's notes on "
-       "rare "
-       "words"},
+       "Explain a corpus, checkpoint, trace, step dump or manifest in words or in JSON; show what a checkpoint noted"},
       {"bench", bench, "[CONFIG.ini ...] [--section.key=value ...] [--json]",
        "Time training steps and kernels against the speed of matrix products"},
       {"plan", plan, "[CONFIG.ini ...] [--section.key=value ...]",

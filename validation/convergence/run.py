@@ -144,7 +144,8 @@ def split_table(curves):
         for suffix, remark in (("", ""), ("_without_notes", ", no note looked up")):
             if f"loss{suffix}" in curve.splits:
                 overall = "loss_mlm" if "loss_mlm" in curve.splits else "loss"  # the latter where it is the only loss
-                losses = " | ".join(f"{curve.splits[column + suffix]:.4f}" for column in (overall, *places.values()))
+                columns = (overall, *places.values())  # a corpus without rare words has only the first
+                losses = " | ".join(f"{curve.splits.get(column + suffix, float('nan')):.4f}" for column in columns)
                 lines.append(f"| {curve.method}{remark} | {curve.seed} | {losses} |")
     return lines
 
