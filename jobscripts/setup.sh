@@ -20,7 +20,7 @@ packages=(
 )
 test_packages=(
   clang-format clang-tidy-16 shellcheck python3-torch libopenblas0-pthread
-  slurmctld slurmd slurm-client munge libpmix2
+  slurmctld slurmd slurm-client munge libpmix2 sentencepiece
 )
 
 install_debian() {
@@ -60,7 +60,7 @@ name_missing() {
     gtest/gtest.h benchmark/benchmark.h)
   local modules=(matplotlib h5py)
   if [ "$tests" = yes ]; then
-    programs+=(clang-format clang-tidy-16 shellcheck)
+    programs+=(clang-format clang-tidy-16 shellcheck spm_encode)
     modules+=(torch)
   fi
   for name in "${programs[@]}"; do command -v "$name" >/dev/null || missing+=("$name"); done

@@ -30,9 +30,10 @@ CUT_SHORT = {
     "tenfold bench": "--bench.steps=1 --data.global_batch=4",
     "/usr/bin/python3 validation/peers/compare.py":
         "--cores 1 --precision f32 --repeats 1 --seconds 1 --global-batch 2 --micro-batch 2",
-    "/usr/bin/python3 validation/scaling/two_ranks.py": "--repeats 1 --global-batch 4 --bench.steps=1 --model.layers=2",
+    "/usr/bin/python3 validation/peers/prepare.py": "--megabytes 4 --repeats 1",
+    "/usr/bin/python3 validation/scaling/two_ranks.py": "--repeats 1 --global-batch 4 --bench.steps=1 --model.layers=2 --precision.compute=bf16",
     "/usr/bin/python3 validation/scaling/methods.py":
-        "--repeats 1 --global-batch 4 --micro-batch 2 --bench.steps=1 --model.layers=2 --methods tupe-r bert+notes",
+        "--repeats 1 --methods tupe-r bert+notes --data.global_batch=4 --bench.steps=1 --model.layers=2 --precision.compute=bf16",
     "/usr/bin/python3 validation/scaling/memory.py": "--data.global_batch=64 --optimizer.warmup_steps=1",
     "/usr/bin/python3 validation/convergence/run.py":
         "--name {folder}/study --methods bert tupe-r --run.steps=4 --validation-every 2 --data.global_batch=4"
@@ -62,7 +63,8 @@ class Readme(unittest.TestCase):
 
     def run_command(self, command):
         extra = next((words for start, words in CUT_SHORT.items() if command.startswith(start)), "").format(folder=self.folder)
-        command = command.replace("CORPUS", str(self.folder / "corpora/demo/demo.h5"))
+        for word, suffix in (("CORPUS", "h5"), ("TEXT", "txt")):
+            command = command.replace(word, str(self.folder / f"corpora/demo/demo.{suffix}"))
         environment = {**support.ENVIRONMENT, "PATH": f"{self.folder / 'build/release'}:{support.ENVIRONMENT['PATH']}"}
         done = subprocess.run(f"{command} {extra}", shell=True, cwd=self.folder, env=environment, timeout=300,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -24,9 +24,7 @@ ROWS = [("bert-relative", 1), ("tupe-a", 1), ("tupe-r", 1), ("bert+notes", 1), (
 def step(o, overrides, method, cores):
     """Seconds and matrix-product FLOPs of a step."""
     files = [o.size, *(f"inputs/methods/{name}.ini" for name in method.split("+"))]
-    command = [o.tenfold, "bench", *files, "--json", f"--data.global_batch={o.global_batch}",
-               f"--data.micro_batch={o.micro_batch}", *overrides]
-    result = measure.run_json(measure.on_cores(cores, command))
+    result = measure.run_json(measure.on_cores(cores, [o.tenfold, "bench", *files, "--json", *overrides]))
     seconds = result["seconds"] / result["steps"]
     return seconds, result["model_flops_per_second"] * seconds
 
@@ -35,8 +33,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tenfold", default="build/release/tenfold", help="program; relative to the root of the tree")
     parser.add_argument("--size", default="inputs/sizes/small.ini")
-    parser.add_argument("--global-batch", type=int, default=64)
-    parser.add_argument("--micro-batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--methods", nargs="+", choices=sorted({method for method, _ in ROWS}), help="only these")
     o, overrides = parser.parse_known_args()
@@ -45,8 +41,7 @@ def main():
     if max(ranks for _, ranks in rows) > len(cores):
         parser.error("two cores are needed")
 
-    print(f"{o.size}, global batch {o.global_batch}, micro-batch {o.micro_batch} {' '.join(overrides)}; "
-          f"{measure.provenance(o.tenfold)}.\n")
+    print(f"{' '.join([o.size, *overrides])}; {measure.provenance(o.tenfold)}.\n")
     print(f"| method | ranks | time of a step over {BASELINE}'s (median) | FLOPs ratio | utilisation ratio | time ratios |")
     print("|---" * 6 + "|")
     for method, ranks in rows:
