@@ -12,12 +12,6 @@ void Queue::copy_out(const Tensor& source, void* host) {
   std::memcpy(host, source.raw(), source.bytes());
 }
 
-void Queue::copy(const Tensor& source, const Tensor& destination) {
-  TENFOLD_VERIFY(source.bytes() == destination.bytes() && source.dtype() == destination.dtype(), "copy of ",
-                 source.shape().describe(), " to ", destination.shape().describe());
-  std::memcpy(destination.raw(), source.raw(), source.bytes());
-}
-
 void Queue::clear(const Tensor& tensor) {
   std::memset(tensor.raw(), 0, tensor.bytes());
 }

@@ -23,8 +23,6 @@ class Queue {
   /// Bytes from host memory to a tensor and back; returns when the destination may be read by the host.
   void copy_in(const void* host, const Tensor& destination);
   void copy_out(const Tensor& source, void* host);
-  /// One tensor to another of the same type and size.
-  void copy(const Tensor& source, const Tensor& destination);
   /// All bytes zero.
   void clear(const Tensor& tensor);
 

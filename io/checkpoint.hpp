@@ -3,8 +3,6 @@
 // any other. FORMATS.md has the layout. A file under its final name is complete and was read back; any damage since
 // shows in its digest. All functions taking a communicator are collective: its ranks return, or throw, alike.
 
-#include <mpi.h>
-
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,6 +12,7 @@
 
 #include "base/tensor.hpp"
 #include "io/hdf5.hpp"
+#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold {
 
@@ -36,7 +35,7 @@ struct CheckpointTensor {
 struct CheckpointContent {
   std::vector<CheckpointTensor> tensors;
   // Of rank 0; what other ranks have here is not looked at.
-  std::map<std::string, std::int64_t> integers;  ///< data position, counters
+  std::map<std::string, std::int64_t> integers;  ///< counters
   std::map<std::string, std::string> texts;      ///< UTF-8: configuration
   std::map<std::string, std::string> bytes;      ///< any bytes: tokenizer
 };
@@ -51,7 +50,6 @@ struct SavedCheckpoint {
   std::string path;
   std::uint64_t bytes = 0;
   std::vector<std::string> kept;           ///< good ones that are there now, newest first
-  std::vector<std::string> removed;        ///< older ones that gave way to it
   std::vector<DamagedCheckpoint> damaged;  ///< others found damaged, which stay where they are, except that one of the
                                            ///< same step is set aside under another name
 };
@@ -63,24 +61,27 @@ struct FoundCheckpoint {
 
 /// Makes the folder if it is not there and removes what a killed run left half-written. Only the run that holds the
 /// folder's lock may call this. InputError if the folder cannot be made.
-void prepare_checkpoint_folder(const std::string& folder, MPI_Comm communicator);
+void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& communicator);
+
+/// Is there room for a checkpoint of this content in the folder? InputError if not. Collective.
+void expect_checkpoint_room(const std::string& folder, const CheckpointContent& content, MpiCommunicator& communicator);
 
 /// Writes `step-00001000.h5`: space is reserved, then the file is written under a temporary name, synced, sealed, read
 /// back and renamed. Then the newest `keep` good ones stay and older good ones go. On failure (no space left, ...) the
 /// temporary file is removed, what was there before is intact, and Error names folder, size and cause.
 SavedCheckpoint save_checkpoint(const std::string& folder, std::int64_t step, const CheckpointContent& content,
-                                int keep, MPI_Comm communicator);
+                                int keep, MpiCommunicator& communicator);
 
 /// The newest checkpoint whose digest holds. Error if there are checkpoints but all are damaged; InputError if the
 /// newest good one was written by a newer version.
-FoundCheckpoint find_newest_checkpoint(const std::string& folder, MPI_Comm communicator);
+FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator);
 
 /// An open checkpoint.
 class Checkpoint {
  public:
   /// Collective: checks the digest over all ranks, then every rank opens the file on its own. InputError if the file is
   /// missing, damaged, of another kind or of a newer version.
-  Checkpoint(const std::string& path, MPI_Comm communicator);
+  Checkpoint(const std::string& path, MpiCommunicator& communicator);
 
   // What follows is local to a rank. A name that is not there is an Error.
 
@@ -88,7 +89,6 @@ class Checkpoint {
   std::int64_t integer(const std::string& name) const;
   std::string text(const std::string& name) const;
   std::string bytes(const std::string& name) const;
-  bool has_integer(const std::string& name) const;
   bool has_tensor(const std::string& name) const;
   /// Names of all tensors, in alphabetical order.
   std::vector<std::string> tensors() const;
@@ -102,6 +102,7 @@ class Checkpoint {
 
  private:
   void read_elements(const std::string& name, std::int64_t offset, DType type, void* values, std::int64_t count) const;
+  Progress& progress_;
   hdf5::File file_;
 };
 

@@ -2,12 +2,11 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "base/heartbeat.hpp"
 #include "io/checkpoint.hpp"
 #include "io/detail/checkpoint_folder.hpp"
-#include "io/detail/collective.hpp"
 #include "io/detail/seal.hpp"
 #include "io/schema.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold {
 
@@ -19,8 +18,8 @@ void expect_known_schema(const std::string& path, std::uint32_t schema) {
                                  detail::checkpoint_schema, ": use the newer one that wrote it"));
 }
 
-hdf5::File open_sealed(const std::string& path, MPI_Comm communicator) {
-  detail::agree(communicator, [&] { hdf5::File::open(path); });
+hdf5::File open_sealed(const std::string& path, MpiCommunicator& communicator) {
+  agree(communicator, [&] { hdf5::File::open(path); });
   const detail::SealCheck seal = detail::check_seal(path, communicator);
   if (!seal.damage.empty()) throw InputError(tenfold::text("checkpoint ", path, " is damaged: ", seal.damage));
   expect_known_schema(path, seal.schema);
@@ -39,7 +38,7 @@ void collect_datasets(const hdf5::Group& group, const std::string& prefix, std::
 
 }  // namespace
 
-FoundCheckpoint find_newest_checkpoint(const std::string& folder, MPI_Comm communicator) {
+FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator) {
   FoundCheckpoint found;
   for (const std::string& path : detail::newest_first(folder, communicator)) {
     const detail::SealCheck seal = detail::check_seal(path, communicator);
@@ -56,8 +55,9 @@ FoundCheckpoint find_newest_checkpoint(const std::string& folder, MPI_Comm commu
   throw Error("all checkpoints are damaged; move them away to start over, or put a good copy in place:" + list);
 }
 
-Checkpoint::Checkpoint(const std::string& path, MPI_Comm communicator) : file_(open_sealed(path, communicator)) {
-  detail::agree(communicator, [&] { expect_schema(file_, "checkpoint", detail::checkpoint_schema); });
+Checkpoint::Checkpoint(const std::string& path, MpiCommunicator& communicator)
+    : progress_(communicator.progress()), file_(open_sealed(path, communicator)) {
+  agree(communicator, [&] { expect_schema(file_, "checkpoint", detail::checkpoint_schema); });
 }
 
 std::int64_t Checkpoint::step() const {
@@ -66,10 +66,6 @@ std::int64_t Checkpoint::step() const {
 
 std::int64_t Checkpoint::integer(const std::string& name) const {
   return file_.open_group("integers").integer_attribute(name);
-}
-
-bool Checkpoint::has_integer(const std::string& name) const {
-  return file_.open_group("integers").has_attribute(name);
 }
 
 std::string Checkpoint::text(const std::string& name) const {
@@ -101,7 +97,7 @@ void Checkpoint::read_elements(const std::string& name, std::int64_t offset, DTy
                                std::int64_t count) const {
   TENFOLD_VERIFY(offset >= 0, name, " from element ", offset);
   file_.dataset("tensors/" + name).read_range(type, values, static_cast<hsize_t>(offset), static_cast<hsize_t>(count));
-  heartbeat();
+  progress_.tick();
 }
 
 }  // namespace tenfold

@@ -6,18 +6,14 @@
 #include <filesystem>
 
 #include "base/check.hpp"
-#include "base/heartbeat.hpp"
 #include "io/checkpoint.hpp"
 #include "io/detail/checkpoint_folder.hpp"
-#include "io/detail/collective.hpp"
 #include "io/detail/posix.hpp"
 #include "io/detail/seal.hpp"
 #include "io/schema.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold {
-
-using detail::agree;
-using detail::agree_on_root;
 
 namespace {
 
@@ -32,15 +28,13 @@ std::uint64_t payload_bytes(const CheckpointContent& content) {
 }
 
 /// Every element of every tensor must come from exactly one rank: what nobody wrote would be whatever the disk held.
-void expect_full_cover(const CheckpointContent& content, MPI_Comm communicator) {
+void expect_full_cover(const CheckpointContent& content, MpiCommunicator& communicator) {
   std::vector<std::int64_t> covered;
   for (const CheckpointTensor& each : content.tensors) {
     covered.push_back(0);
     for (const TensorPiece& piece : each.pieces) covered.back() += piece.count;
   }
-  detail::check_mpi(
-      MPI_Allreduce(MPI_IN_PLACE, covered.data(), static_cast<int>(covered.size()), MPI_INT64_T, MPI_SUM, communicator),
-      "MPI_Allreduce");
+  communicator.all_reduce_sum(std::span(covered));
   for (std::size_t i = 0; i < covered.size(); ++i) {
     const CheckpointTensor& tensor = content.tensors[i];
     TENFOLD_VERIFY(covered[i] == tensor.shape.elements(), "the ranks supply ", covered[i], " elements of ", tensor.name,
@@ -76,13 +70,18 @@ std::uint64_t frame_bytes(const CheckpointContent& content) {
   return (1U << 20U) + 4096 * content.tensors.size();
 }
 
+/// What is wrong with the room in a folder; empty: nothing.
+std::string lack_of_room(const std::string& folder, const CheckpointContent& content) {
+  const std::uint64_t room = std::filesystem::space(folder).available;
+  return room < payload_bytes(content) + frame_bytes(content) ? text("only ", room, " bytes are free") : "";
+}
+
 /// Rank 0: is there room at all? HDF5 does not survive a failing write of its own records, so these must not be what
 /// meets the end of the disk: their room, and a file of that length, are tried first.
-void expect_room(const std::string& path, const CheckpointContent& content) {
-  const std::uint64_t bytes = payload_bytes(content);
-  const std::uint64_t room = std::filesystem::space(std::filesystem::path(path).parent_path()).available;
-  if (room < bytes + frame_bytes(content)) throw Error(text("only ", room, " bytes are free"));
-  detail::Descriptor(path, O_RDWR | O_CREAT | O_TRUNC).reserve(bytes, frame_bytes(content));
+void expect_room(const std::string& folder, const std::string& path, const CheckpointContent& content) {
+  const std::string lack = lack_of_room(folder, content);
+  if (!lack.empty()) throw Error(lack);
+  detail::Descriptor(path, O_RDWR | O_CREAT | O_TRUNC).reserve(payload_bytes(content), frame_bytes(content));
 }
 
 /// Rank 0: a disk block for every byte of the file, so that no rank runs out of room while writing.
@@ -91,7 +90,7 @@ void reserve_all(const std::string& path) {
   file.reserve(0, file.length());
 }
 
-void write_elements(const std::string& path, const CheckpointContent& content, MPI_Comm communicator) {
+void write_elements(const std::string& path, const CheckpointContent& content, MpiCommunicator& communicator) {
   hdf5::File file = hdf5::File::open(path, communicator, hdf5::Access::read_write);
   agree(communicator, [&] {
     for (const CheckpointTensor& each : content.tensors) {
@@ -100,20 +99,26 @@ void write_elements(const std::string& path, const CheckpointContent& content, M
       for (const TensorPiece& piece : each.pieces) {
         tensor.write_range(each.type, piece.data, static_cast<hsize_t>(piece.offset),
                            static_cast<hsize_t>(piece.count));
-        heartbeat();
+        communicator.progress().tick();
       }
     }
   });
-  agree(communicator, [&] { file.flush(); });
-  agree(communicator, [&] { file.close(); });
+  agree(communicator, [&] {
+    const Progress::Waiting waiting(communicator.progress(), "HDF5's flush");
+    file.flush();
+  });
+  agree(communicator, [&] {
+    const Progress::Waiting waiting(communicator.progress(), "HDF5's close");
+    file.close();
+  });
 }
 
 /// A complete, sealed and checked file under the temporary name.
-void write_unnamed(const std::string& path, std::int64_t step, const CheckpointContent& content,
-                   MPI_Comm communicator) {
+void write_unnamed(const std::string& folder, const std::string& path, std::int64_t step,
+                   const CheckpointContent& content, MpiCommunicator& communicator) {
   expect_full_cover(content, communicator);
   agree_on_root(communicator, [&] {
-    expect_room(path, content);
+    expect_room(folder, path, content);
     write_frame(path, step, content);
     reserve_all(path);
   });
@@ -124,7 +129,7 @@ void write_unnamed(const std::string& path, std::int64_t step, const CheckpointC
 }
 
 /// Newest first: `keep` good ones stay, further good ones are removed, damaged ones are left alone.
-void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, MPI_Comm communicator) {
+void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, MpiCommunicator& communicator) {
   for (const std::string& path : detail::newest_first(folder, communicator)) {
     const bool just_written = path == saved.path;
     const std::string damage = just_written ? "" : detail::check_seal(path, communicator).damage;
@@ -132,7 +137,6 @@ void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, M
       saved.damaged.push_back({path, damage});
     } else if (std::ssize(saved.kept) >= keep && !just_written) {
       agree_on_root(communicator, [&] { std::filesystem::remove(path); });
-      saved.removed.push_back(path);
     } else {
       saved.kept.push_back(path);
     }
@@ -140,7 +144,7 @@ void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, M
 }
 
 /// A damaged file that has the name of the new one is moved aside, not replaced: it may still be of use to someone.
-void set_damaged_aside(const std::string& folder, SavedCheckpoint& saved, MPI_Comm communicator) {
+void set_damaged_aside(const std::string& folder, SavedCheckpoint& saved, MpiCommunicator& communicator) {
   const std::vector<std::string> there = detail::newest_first(folder, communicator);
   if (std::find(there.begin(), there.end(), saved.path) == there.end()) return;
   const std::string damage = detail::check_seal(saved.path, communicator).damage;
@@ -152,7 +156,7 @@ void set_damaged_aside(const std::string& folder, SavedCheckpoint& saved, MPI_Co
 
 }  // namespace
 
-void prepare_checkpoint_folder(const std::string& folder, MPI_Comm communicator) {
+void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& communicator) {
   agree_on_root(communicator, [&] {
     std::error_code failure;
     std::filesystem::create_directories(folder, failure);
@@ -163,21 +167,32 @@ void prepare_checkpoint_folder(const std::string& folder, MPI_Comm communicator)
   });
 }
 
+void expect_checkpoint_room(const std::string& folder, const CheckpointContent& content,
+                            MpiCommunicator& communicator) {
+  agree_on_root(communicator, [&] {
+    const std::string lack = lack_of_room(folder, content);
+    if (!lack.empty())
+      throw InputError(text(folder, ": ", lack, ", and a checkpoint takes ",
+                            payload_bytes(content) + frame_bytes(content), ": make room, or give another run.folder"));
+  });
+}
+
 SavedCheckpoint save_checkpoint(const std::string& folder, std::int64_t step, const CheckpointContent& content,
-                                int keep, MPI_Comm communicator) {
+                                int keep, MpiCommunicator& communicator) {
   SavedCheckpoint saved;
   saved.path = detail::checkpoint_path(folder, step);
   const std::string temporary = saved.path + detail::unfinished;
   try {
-    write_unnamed(temporary, step, content, communicator);
-    set_damaged_aside(folder, saved, communicator);
-    agree_on_root(communicator, [&] { detail::rename_file(temporary, saved.path); });
-  } catch (const Error& cause) {
-    // All ranks are here: every failure above was agreed on.
-    if (detail::rank_of(communicator) == 0) ::unlink(temporary.c_str());
-    throw Error(text("cannot save a checkpoint of ", payload_bytes(content), " bytes in ", folder, ": ", cause.what(),
-                     " (checkpoints saved before are intact)"),
-                cause.code());
+    agree(communicator, [&] {
+      write_unnamed(folder, temporary, step, content, communicator);
+      set_damaged_aside(folder, saved, communicator);
+      agree_on_root(communicator, [&] { detail::rename_file(temporary, saved.path); });
+    });
+  } catch (const AgreedError& cause) {
+    if (communicator.rank() == 0) ::unlink(temporary.c_str());
+    throw AgreedError(text("cannot save a checkpoint of ", payload_bytes(content), " bytes in ", folder, ": ",
+                           cause.what(), " (checkpoints saved before are intact)"),
+                      cause.code(), cause.rank(), cause.group(), cause.host(), cause.source());
   }
   agree(communicator, [&] { saved.bytes = std::filesystem::file_size(saved.path); });
   remove_older(folder, keep, saved, communicator);

@@ -3,7 +3,6 @@
 // own reason. The library prints nothing itself. Objects must be destroyed before their File.
 
 #include <hdf5.h>
-#include <mpi.h>
 
 #include <cstdint>
 #include <span>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/tensor.hpp"
+#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold::hdf5 {
 
@@ -189,9 +189,9 @@ struct CreateOptions {
 class File : public Location {
  public:
   static File create(const std::string& path, const CreateOptions& options = {});
-  static File create(const std::string& path, MPI_Comm communicator, const CreateOptions& options = {});
+  static File create(const std::string& path, MpiCommunicator& communicator, const CreateOptions& options = {});
   static File open(const std::string& path, Access access = Access::read);
-  static File open(const std::string& path, MPI_Comm communicator, Access access = Access::read);
+  static File open(const std::string& path, MpiCommunicator& communicator, Access access = Access::read);
   File(File&&) noexcept = default;
   File& operator=(File&&) = delete;
   ~File();

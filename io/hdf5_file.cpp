@@ -7,9 +7,9 @@
 #include <filesystem>
 
 #include "base/check.hpp"
-#include "io/detail/collective.hpp"
 #include "io/detail/hdf5_handles.hpp"
 #include "io/hdf5.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold::hdf5 {
 
@@ -29,9 +29,9 @@ Handle file_access(const std::string& path, bool newest_format) {
   return options;
 }
 
-Handle parallel_access(const std::string& path, MPI_Comm communicator) {
+Handle parallel_access(const std::string& path, MpiCommunicator& communicator) {
   Handle options = file_access(path, false);
-  check(H5Pset_fapl_mpio(options.get(), communicator, MPI_INFO_NULL), path, "ask for MPI-IO");
+  check(H5Pset_fapl_mpio(options.get(), communicator.native(), MPI_INFO_NULL), path, "ask for MPI-IO");
   return options;
 }
 
@@ -70,10 +70,13 @@ File File::create(const std::string& path, const CreateOptions& options) {
   return {create_file(path, options, file_access(path, options.swmr)), path, false};
 }
 
-File File::create(const std::string& path, MPI_Comm communicator, const CreateOptions& options) {
+File File::create(const std::string& path, MpiCommunicator& communicator, const CreateOptions& options) {
   File file({}, path, true);
   const Handle access = parallel_access(path, communicator);
-  tenfold::detail::agree(communicator, [&] { file.handle_ = create_file(path, options, access); });
+  agree(communicator, [&] {
+    const Progress::Waiting waiting(communicator.progress(), "HDF5's create");
+    file.handle_ = create_file(path, options, access);
+  });
   return file;
 }
 
@@ -87,11 +90,14 @@ File File::open(const std::string& path, Access access) {
   }
 }
 
-File File::open(const std::string& path, MPI_Comm communicator, Access access) {
+File File::open(const std::string& path, MpiCommunicator& communicator, Access access) {
   const Handle options = parallel_access(path, communicator);
-  tenfold::detail::agree(communicator, [&] { expect_hdf5(path, access); });
+  agree(communicator, [&] { expect_hdf5(path, access); });
   File file({}, path, true);
-  tenfold::detail::agree(communicator, [&] { file.handle_ = open_file(path, access, options); });
+  agree(communicator, [&] {
+    const Progress::Waiting waiting(communicator.progress(), "HDF5's open");
+    file.handle_ = open_file(path, access, options);
+  });
   return file;
 }
 

@@ -31,18 +31,23 @@ std::string now() {
 /// What the jobs before left.
 Json content_before(const std::string& path) {
   if (!std::filesystem::exists(path)) return {{"checkpoints", Json::array()}, {"jobs", Json::array()}};
-  Json old = Json::parse(detail::read_file(path), nullptr, false);
-  if (old.is_discarded() || !old.contains("schema") || !old.contains("jobs") || !old.contains("checkpoints")) {
-    throw InputError(text(path, " is not a manifest of ours; move it away"));
-  }
-  if (old.at("schema") > manifest_schema) {
-    throw InputError(text(path, " has schema version ", old.at("schema").dump(), "; this tenfold reads up to ",
-                          manifest_schema, ": use a newer one"));
-  }
-  return old;
+  return read_manifest(path);
 }
 
 }  // namespace
+
+Json read_manifest(const std::string& path) {
+  Json content = Json::parse(detail::read_file(path), nullptr, false);
+  if (!content.is_object() || !content.contains("schema") || !content.contains("jobs") ||
+      !content.contains("checkpoints")) {
+    throw InputError(text(path, " is no manifest of tenfold"));
+  }
+  if (content.at("schema") > manifest_schema) {
+    throw InputError(text(path, " has schema version ", content.at("schema").dump(), "; this tenfold reads up to ",
+                          manifest_schema, ": use a newer one"));
+  }
+  return content;
+}
 
 Manifest::Manifest(const std::string& path, const RunDescription& run)
     : path_(path), content_(std::make_unique<Json>()) {

@@ -21,6 +21,9 @@ struct RunDescription {
   std::int64_t first_step = 0;  ///< steps done before this job
 };
 
+/// The content of a manifest. InputError if the file is none, or of a newer schema version.
+nlohmann::ordered_json read_manifest(const std::string& path);
+
 class Manifest {
  public:
   /// Begins a job: the description replaces that of the jobs before, whose records are kept if the file is there.

@@ -58,9 +58,7 @@ RunFolder::RunFolder(const std::string& folder) : folder_(folder), lock_(open_lo
 
 RunFolder::~RunFolder() {
   // An empty lock says that no one holds it; if this fails the lock is gone all the same.
-  if (lock_.get() >= 0) {
-    [[maybe_unused]] const int code = ::ftruncate(lock_.get(), 0);
-  }
+  [[maybe_unused]] const int code = ::ftruncate(lock_.get(), 0);
 }
 
 bool RunFolder::holds_run() const {

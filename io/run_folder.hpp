@@ -16,8 +16,8 @@ class RunFolder {
   /// Makes the folder where it is missing and takes the lock. InputError if the folder cannot be written, or if another
   /// job holds it (the message says which).
   explicit RunFolder(const std::string& folder);
-  RunFolder(RunFolder&&) noexcept = default;
-  RunFolder& operator=(RunFolder&&) = delete;
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
   ~RunFolder();
 
   /// Does the folder hold what a run writes?
@@ -25,7 +25,6 @@ class RunFolder {
   /// InputError, with ways out, if the folder holds a run already.
   void expect_new() const;
 
-  const std::string& path() const { return folder_; }
   std::string checkpoints() const { return folder_ + "/checkpoints"; }
   std::string trace() const { return folder_ + "/trace.h5"; }
   std::string manifest() const { return folder_ + "/manifest.json"; }

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/check.hpp"
-#include "io/detail/collective.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold::detail {
 namespace {
@@ -43,13 +43,13 @@ std::string checkpoint_path(const std::string& folder, std::int64_t step) {
   return folder + name;
 }
 
-std::vector<std::string> newest_first(const std::string& folder, MPI_Comm communicator) {
+std::vector<std::string> newest_first(const std::string& folder, MpiCommunicator& communicator) {
   std::vector<std::int64_t> steps;
   agree_on_root(communicator, [&] { steps = steps_in(folder); });
-  auto count = static_cast<int>(steps.size());
-  check_mpi(MPI_Bcast(&count, 1, MPI_INT, 0, communicator), "MPI_Bcast");
-  steps.resize(static_cast<std::size_t>(count));
-  check_mpi(MPI_Bcast(steps.data(), count, MPI_INT64_T, 0, communicator), "MPI_Bcast");
+  std::size_t count = steps.size();
+  communicator.broadcast(std::span(&count, 1));
+  steps.resize(count);
+  communicator.broadcast(std::span(steps));
   std::vector<std::string> paths;
   for (const std::int64_t step : steps) paths.push_back(checkpoint_path(folder, step));
   return paths;

@@ -1,14 +1,11 @@
 #pragma once
 // Names and order of the files in a checkpoint folder.
 
-#include <mpi.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "base/tensor.hpp"
-#include "io/hdf5.hpp"
+#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold::detail {
 
@@ -19,6 +16,6 @@ constexpr std::uint32_t checkpoint_schema = 1;
 std::string checkpoint_path(const std::string& folder, std::int64_t step);
 
 /// Collective. Paths of the checkpoints in a folder as rank 0 sees it, highest step first; none if there is no folder.
-std::vector<std::string> newest_first(const std::string& folder, MPI_Comm communicator);
+std::vector<std::string> newest_first(const std::string& folder, MpiCommunicator& communicator);
 
 }  // namespace tenfold::detail

@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "base/check.hpp"
-#include "base/heartbeat.hpp"
-#include "io/detail/collective.hpp"
 #include "io/detail/posix.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold::detail {
 namespace {
@@ -27,7 +25,7 @@ Hash hash_of(std::span<const std::byte> bytes) {
 
 /// Hashes of leaves [first, last).
 std::vector<Hash> hash_leaves(const std::string& path, std::uint64_t begin, std::uint64_t length, std::uint64_t first,
-                              std::uint64_t last) {
+                              std::uint64_t last, Progress& progress) {
   std::vector<Hash> hashes;
   hashes.reserve(last - first);
   const Descriptor file(path, O_RDONLY);
@@ -38,7 +36,7 @@ std::vector<Hash> hash_leaves(const std::string& path, std::uint64_t begin, std:
     const std::span<std::byte> bytes(leaf.data(), std::min(leaf_bytes, length - offset));
     file.read_at(bytes, offset);
     hashes.push_back(hash_of(bytes));
-    heartbeat();
+    progress.tick();
   }
   return hashes;
 }
@@ -46,29 +44,24 @@ std::vector<Hash> hash_leaves(const std::string& path, std::uint64_t begin, std:
 }  // namespace
 
 Hash tree_hash(const std::string& path, std::uint64_t begin, std::uint64_t length, std::span<const std::byte> prefix,
-               int rotation, MPI_Comm communicator) {
-  const int size = size_of(communicator);
+               int rotation, MpiCommunicator& communicator) {
+  const int size = communicator.size();
   const std::uint64_t leaves = (length - begin + leaf_bytes - 1) / leaf_bytes;
-  TENFOLD_VERIFY(leaves * sizeof(Hash) <= std::numeric_limits<int>::max(), path, " has ", length, " bytes");
-  std::vector<int> counts(static_cast<std::size_t>(size));
-  std::vector<int> offsets(static_cast<std::size_t>(size));
   const auto boundary = [&](int share) {
     return leaves * static_cast<std::uint64_t>(share) / static_cast<std::uint64_t>(size);
   };
-  for (int rank = 0; rank < size; ++rank) {
-    const int share = (rank + rotation) % size;
-    offsets[rank] = static_cast<int>(boundary(share) * sizeof(Hash));
-    counts[rank] = static_cast<int>((boundary(share + 1) - boundary(share)) * sizeof(Hash));
-  }
-  const int share = (rank_of(communicator) + rotation) % size;
-  std::vector<Hash> mine;
-  agree(communicator, [&] { mine = hash_leaves(path, begin, length, boundary(share), boundary(share + 1)); });
+  const int share = (communicator.rank() + rotation) % size;
+  const std::vector<Hash> mine = agree(communicator, [&] {
+    return hash_leaves(path, begin, length, boundary(share), boundary(share + 1), communicator.progress());
+  });
+  std::vector<Hash> hashes =
+      communicator.all_gather_v(std::span(mine)).values;  // from the share of rank 0 on, in a ring
+  const auto before_end = static_cast<std::ptrdiff_t>(leaves - boundary(rotation % size));
+  std::rotate(hashes.begin(), hashes.begin() + before_end, hashes.end());
 
   std::vector<std::byte> tree(prefix.begin(), prefix.end());
-  tree.resize(prefix.size() + leaves * sizeof(Hash));
-  check_mpi(MPI_Allgatherv(mine.data(), static_cast<int>(mine.size() * sizeof(Hash)), MPI_BYTE,
-                           tree.data() + prefix.size(), counts.data(), offsets.data(), MPI_BYTE, communicator),
-            "MPI_Allgatherv");
+  const auto bytes = std::as_bytes(std::span(hashes));
+  tree.insert(tree.end(), bytes.begin(), bytes.end());
   return hash_of(tree);
 }
 

@@ -8,9 +8,9 @@
 #include <span>
 
 #include "base/check.hpp"
-#include "io/detail/collective.hpp"
 #include "io/detail/digest.hpp"
 #include "io/detail/posix.hpp"
+#include "parallel/agree.hpp"
 
 namespace tenfold::detail {
 namespace {
@@ -48,7 +48,7 @@ Block block_before_digest(std::uint32_t schema, std::uint64_t length) {
 
 /// The block that a file of this schema version and length should begin with.
 Block sealed_block(const std::string& path, std::uint32_t schema, std::uint64_t length, int rotation,
-                   MPI_Comm communicator) {
+                   MpiCommunicator& communicator) {
   Block block = block_before_digest(schema, length);
   const Hash digest = tree_hash(path, seal_bytes, length, std::span(block).first(digest_at), rotation, communicator);
   std::copy(digest.begin(), digest.end(), block.begin() + digest_at);
@@ -61,7 +61,7 @@ struct Beginning {
   std::uint64_t length = 0;
 };
 
-Beginning read_beginning(const std::string& path, MPI_Comm communicator) {
+Beginning read_beginning(const std::string& path, MpiCommunicator& communicator) {
   Beginning beginning;
   agree_on_root(communicator, [&] {
     const Descriptor file(path, O_RDONLY);
@@ -69,11 +69,11 @@ Beginning read_beginning(const std::string& path, MPI_Comm communicator) {
     file.forget_cache();
     file.read_at(std::span(beginning.block).first(std::min(beginning.length, seal_bytes)), 0);
   });
-  check_mpi(MPI_Bcast(&beginning, sizeof beginning, MPI_BYTE, 0, communicator), "MPI_Bcast");
+  communicator.broadcast(std::span(&beginning, 1));
   return beginning;
 }
 
-SealCheck compare(const std::string& path, MPI_Comm communicator) {
+SealCheck compare(const std::string& path, MpiCommunicator& communicator) {
   const Beginning found = read_beginning(path, communicator);
   if (found.length <= seal_bytes) return {text("it has only ", found.length, " bytes")};
   if (std::memcmp(found.block.data(), magic.data(), magic.size()) != 0) return {"it does not begin with a seal"};
@@ -89,7 +89,7 @@ SealCheck compare(const std::string& path, MPI_Comm communicator) {
 
 }  // namespace
 
-void write_seal(const std::string& path, std::uint32_t schema, MPI_Comm communicator) {
+void write_seal(const std::string& path, std::uint32_t schema, MpiCommunicator& communicator) {
   const Beginning unsealed = read_beginning(path, communicator);
   const Block block = sealed_block(path, schema, unsealed.length, 0, communicator);
   agree_on_root(communicator, [&] {
@@ -99,7 +99,7 @@ void write_seal(const std::string& path, std::uint32_t schema, MPI_Comm communic
   });
 }
 
-SealCheck check_seal(const std::string& path, MPI_Comm communicator) {
+SealCheck check_seal(const std::string& path, MpiCommunicator& communicator) {
   try {
     return compare(path, communicator);
   } catch (const Error& error) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/arena.hpp"
+#include "base/clock.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
@@ -65,7 +66,6 @@ double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64
   std::memset(b.raw(), three_quarters, b.bytes());
   std::function<void()> product = [&] { packed.execute(a.raw(), b.raw(), nullptr, c.raw()); };
   if (layout == OperandLayout::row_major) product = detail::row_major_product(type, n, a.raw(), b.raw(), c.raw());
-  using Clock = std::chrono::steady_clock;
   product();
   auto fastest = Clock::duration::max();
   for (int i = 0; i < repeats; ++i) {

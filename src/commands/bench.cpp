@@ -7,9 +7,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.hpp"
 #include "base/version.hpp"
 #include "commands/commands.hpp"
 #include "parallel/process_grid.hpp"
+#include "parallel/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
 #include "training/learner.hpp"
 #include "training/peak.hpp"
@@ -19,7 +21,6 @@ namespace tenfold {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int warmup_steps = 1;
 
 /// FLOP/s of a square product of the library: the strict yardstick and the usual one.
@@ -48,8 +49,9 @@ struct Measurement {
   double utilisation_row_major() const { return flops_per_second / (peak.row_major * ranks); }
 };
 
-/// Times optimizer steps for at least `seconds` of wall time.
+/// Times settings.bench.steps optimizer steps after a first one.
 Measurement measure(const Settings& settings, Runtime& runtime) {
+  const Watchdog watchdog(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout));
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
   Queue queue;
   Measurement result;
@@ -69,6 +71,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   BatchPipeline pipeline(sequences, settings, vocabulary, shape, grid.data(), notes.get());
   pipeline.start(1);
   queue.observe([&](const char* label, bool begin) {
+    if (begin) runtime.progress().region(label);
     result.profile.observe(label, begin);
     reducer.poll();
     if (notes) notes->dictionary().poll();
@@ -88,7 +91,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
     if (step <= warmup_steps) continue;
     result.steps = step - warmup_steps;
     result.seconds_communication += done.seconds_communication;
-    result.seconds = runtime.world().all_reduce_max(std::chrono::duration<double>(Clock::now() - start).count());
+    result.seconds = runtime.world().all_reduce_max(seconds_since(start));
     if (result.steps >= settings.bench.steps) break;
   }
   result.peak = best_peak(result.peak, compute_type(settings));

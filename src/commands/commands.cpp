@@ -34,9 +34,7 @@ bool take(std::vector<std::string>& arguments, const std::string& flag) {
 /// Rank 0 reads the files; all parse the same text.
 Settings read_settings(const std::string& command, const std::vector<std::string>& arguments, Communicator& world) {
   std::string bytes;
-  agree(world, [&] {
-    if (world.rank() == 0) bytes = serialise(gather_sources(arguments));
-  });
+  agree_on_root(world, [&] { bytes = serialise(gather_sources(arguments)); });
   world.broadcast(bytes);
   return parse_configuration(command, deserialise(bytes));
 }
@@ -60,9 +58,8 @@ void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
   const std::vector<std::string> notes = take_note_words(arguments);
   if (arguments.size() != 1 || arguments.front().starts_with("--"))
     throw InputError("inspect takes one file: tenfold inspect FILE [--json] [--notes=word,...]");
-  agree(runtime.world(), [&] {
-    if (runtime.world().rank() == 0) inspect(arguments.front(), notes, json);
-  });
+  MpiCommunicator alone = runtime.world().split(runtime.world().rank(), 0);
+  agree_on_root(runtime.world(), [&] { inspect(arguments.front(), notes, json, alone); });
 }
 
 ExitCode run_with_settings(const std::string& command, std::vector<std::string> arguments, Runtime& runtime) {
@@ -71,7 +68,7 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
   if (command == "plan") {
     resolve(settings, std::nullopt);
     const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
-    plan(settings, runtime);
+    agree_on_root(runtime.world(), [&] { plan(settings); });
     return ExitCode::done;
   }
   if (command != "prepare") resolve(settings, runtime.world().size());

@@ -14,6 +14,7 @@ ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime
 
 ExitCode pretrain(const Settings& settings, Runtime& runtime);
 void bench(const Settings& settings, Runtime& runtime, bool json);
-void plan(const Settings& settings, Runtime& runtime);
+/// Local to the calling rank.
+void plan(const Settings& settings);
 
 }  // namespace tenfold

@@ -15,6 +15,7 @@
 #include "config/configuration.hpp"
 #include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
+#include "io/manifest.hpp"
 #include "io/schema.hpp"
 #include "io/trace.hpp"
 
@@ -66,8 +67,8 @@ std::string format_of(const std::string& path) {
   return "";
 }
 
-Json checkpoint_facts(const std::string& path) {
-  const Checkpoint checkpoint(path, MPI_COMM_SELF);
+Json checkpoint_facts(const std::string& path, MpiCommunicator& alone) {
+  const Checkpoint checkpoint(path, alone);
   const std::string prefix = "weights/";
   std::int64_t scalars = 0;
   Json table = Json::array();
@@ -94,9 +95,9 @@ Json checkpoint_facts(const std::string& path) {
   return facts;
 }
 
-Json checkpoint_notes(const std::string& path, const std::vector<std::string>& words) {
+Json checkpoint_notes(const std::string& path, const std::vector<std::string>& words, MpiCommunicator& alone) {
   if (format_of(path) != "checkpoint") throw InputError(text("--notes needs a checkpoint, which ", path, " is not"));
-  const Checkpoint checkpoint(path, MPI_COMM_SELF);
+  const Checkpoint checkpoint(path, alone);
   if (!has_notes(checkpoint))
     throw InputError(text(path, " has no notes: its run was not one with notes.enabled = true"));
   return {{"kind", "checkpoint"},
@@ -159,22 +160,18 @@ Json step_dump_facts(const std::string& path) {
   return facts;
 }
 
-Json manifest_facts(const std::string& path, std::istream& file) {
-  Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (!content.is_object() || !content.contains("schema") || !content.contains("jobs")) {
-    throw InputError(text(path, " is JSON but no manifest of tenfold"));
-  }
+Json manifest_facts(const std::string& path) {
   Json facts = {{"kind", "manifest"}};
-  facts.update(content);
+  facts.update(read_manifest(path));
   return facts;
 }
 
-Json facts_of(const std::string& path) {
+Json facts_of(const std::string& path, MpiCommunicator& alone) {
   std::ifstream file(path, std::ios::binary);
-  if (file && file.peek() == '{') return manifest_facts(path, file);
+  if (file && file.peek() == '{') return manifest_facts(path);
   const std::string format = format_of(path);
   if (format == "corpus") return corpus_facts(path);
-  if (format == "checkpoint") return checkpoint_facts(path);
+  if (format == "checkpoint") return checkpoint_facts(path, alone);
   if (format == "trace") return trace_facts(path);
   if (format == "step dump") return step_dump_facts(path);
   throw InputError(text(path, " is an HDF5 file, but no corpus, checkpoint, trace or step dump of tenfold"));
@@ -253,8 +250,8 @@ void print_object(const Json& object, const std::string& indent) {
 
 }  // namespace
 
-void inspect(const std::string& file, const std::vector<std::string>& notes, bool json) {
-  const Json facts = notes.empty() ? facts_of(file) : checkpoint_notes(file, notes);
+void inspect(const std::string& file, const std::vector<std::string>& notes, bool json, MpiCommunicator& alone) {
+  const Json facts = notes.empty() ? facts_of(file, alone) : checkpoint_notes(file, notes, alone);
   if (json) {
     std::cout << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else {

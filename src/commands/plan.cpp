@@ -8,8 +8,7 @@
 
 namespace tenfold {
 
-void plan(const Settings& settings, Runtime& runtime) {
-  if (runtime.world().rank() != 0) return;
+void plan(const Settings& settings) {
   Arena arena(DeviceKind::host, Arena::Mode::plan);
   int vocabulary = settings.tokenizer.vocabulary_size;
   std::int64_t rare_words = RandomSequences::rare_keys;
@@ -28,22 +27,26 @@ void plan(const Settings& settings, Runtime& runtime) {
   const Counts full{sequences, sequences * length, sequences * length * length,
                     sequences * length * settings.objective.mask_rate};
   const double ranks = *settings.parallel.data;
+  const int micro_batches = settings.data.global_batch / *settings.data.micro_batch / *settings.parallel.data;
   const double gradient_bytes = 4.0 * static_cast<double>(learner.parameters().padded_size());
   constexpr double mebi = 1024.0 * 1024.0;
   std::cout << std::fixed << std::setprecision(1)  //
             << "parameters              " << learner.parameters().count() << '\n'
             << "memory a rank           " << static_cast<double>(arena.bytes()) / mebi << " MiB\n"
-            << "micro-batch             " << *settings.data.micro_batch << " sequences, "
-            << settings.data.global_batch / *settings.data.micro_batch / *settings.parallel.data << " a step and rank\n"
+            << "micro-batch             " << *settings.data.micro_batch << " sequences, " << micro_batches
+            << " a step and rank\n"
             << "FLOPs a step            " << learner.objective().training_flops(full, 0.5) / 1e9
             << " G (full sequences; matrix products; 3 x forward)\n"
+            << "repeated a step         " << (micro_batches * ranks - 1.0) * learner.objective().fixed_flops() / 1e9
+            << " G more, fixed costs of every micro-batch after the first (position scores, projected token table)\n"
             << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi
             << " MiB sent by each rank (ring all-reduce of the gradients)\n";
   if (!settings.notes.enabled) return;
   const double occurrences = rare_share * full.tokens;
   const double row = 4.0 * settings.model.width;
   const double bytes = sizeof(std::int32_t) + row + sizeof(NoteSource) + row;  // asked for, answered, contributed
-  std::cout << "rare words a step       " << occurrences << " occurrences\n"
+  std::cout << "rare words a step       " << occurrences << " occurrences"
+            << (settings.data.corpus.empty() ? ", assumed for want of data.corpus\n" : "\n")
             << "notes a step            " << std::setprecision(3)
             << occurrences / ranks * bytes * (ranks - 1.0) / ranks / mebi
             << " MiB sent by each rank, if no occurrence is masked\n";

@@ -18,6 +18,13 @@ struct Entry {
   std::vector<std::string> values;
 };
 
+/// Who named a key last, and whether it had a meaning then. A later source may take the meaning away: what a method's
+/// file says is overridden so, not wrong.
+struct Naming {
+  std::string source;
+  bool applied = false;
+};
+
 /// Boost's parser would read before the beginning of an empty section name.
 void refuse_empty_section(const Source& source) {
   std::istringstream lines(source.text);
@@ -87,8 +94,9 @@ void check_needed(const detail::Command& command, const Settings& settings) {
 Settings parse_configuration(std::string_view command_name, const std::vector<Source>& sources) {
   const detail::Command& command = detail::find_command(command_name);
   Settings settings;
-  std::map<const Option*, std::string> named;  // by whom, the last; ordered as the table
+  std::map<const Option*, Naming> named;  // the last; ordered as the table
   for (const Source& source : sources) {
+    std::vector<const Option*> of_source;
     for (const Entry& entry : entries_of(source)) {
       const Option& option = option_of(source, entry.key);
       if (source.command_line && !option.read_by(command.bit)) {
@@ -96,13 +104,14 @@ Settings parse_configuration(std::string_view command_name, const std::vector<So
                               command.name, " --help"));
       }
       apply(source, option, entry, settings);
-      named[&option] = source.name;
+      of_source.push_back(&option);
     }
+    for (const Option* option : of_source) named[option] = {source.name, option->applies(settings)};
   }
-  for (const auto& [option, source] : named) {
-    if (!option->applies(settings))
+  for (const auto& [option, by] : named) {
+    if (!option->applies(settings) && !by.applied)
       throw InputError(
-          text(source, ": ", option->key, " has a meaning only with ", option->only_with->words, ": remove it"));
+          text(by.source, ": ", option->key, " has a meaning only with ", option->only_with->words, ": remove it"));
   }
   check_needed(command, settings);
   detail::check_conflicts(settings);

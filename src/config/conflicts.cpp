@@ -40,6 +40,9 @@ void detail::check_conflicts(const Settings& settings) {
   require(!corpus.rare_min_count || !corpus.rare_max_count || *corpus.rare_min_count <= *corpus.rare_max_count,
           "corpus.rare_min_count = ", corpus.rare_min_count.value_or(0),
           " is above corpus.rare_max_count = ", corpus.rare_max_count.value_or(0));
+  require(
+      corpus.rare_coverage > 0 || corpus.rare_min_count.has_value() == corpus.rare_max_count.has_value(),
+      "corpus.rare_coverage = 0 asks for no rare words, and one bound of their counts is given: give both, or none");
 }
 
 namespace {
@@ -60,6 +63,7 @@ void resolve_objective(Settings& settings) {
   if (!objective.generator_divider) objective.generator_divider = papers_divider(objective.kind, model.width);
   if (!objective.loss_weight) objective.loss_weight = objective.kind == ObjectiveKind::electra ? 50 : 20;
   if (!objective.candidates_end) objective.candidates_end = objective.candidates;
+  if (objective.sampling == Sampling::released) objective.temperature = objective.temperature_end.emplace(1);
   if (!objective.temperature_end) objective.temperature_end = objective.temperature;
   if (!settings.notes.window) settings.notes.window = settings.data.sequence_length >= 512 ? 16 : 8;
   if (objective.kind == ObjectiveKind::mlm) return;

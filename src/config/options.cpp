@@ -43,6 +43,12 @@ const Condition two_networks{"objective.kind = electra or multiple-choice",
                              [](const Settings& s) { return s.objective.kind != ObjectiveKind::mlm; }};
 const Condition multiple_choice{"objective.kind = multiple-choice",
                                 [](const Settings& s) { return s.objective.kind == ObjectiveKind::multiple_choice; }};
+const Condition exact_sampling{"multiple-choice by objective.sampling = exact", [](const Settings& s) {
+                                 return multiple_choice.holds(s) && s.objective.sampling == Sampling::exact;
+                               }};
+const Condition trained_tokenizer{"no tokenizer.model", [](const Settings& s) { return s.tokenizer.model.empty(); }};
+const Condition open_band{"one bound of the band left open",
+                          [](const Settings& s) { return !s.corpus.rare_min_count || !s.corpus.rare_max_count; }};
 const Condition notes{"notes.enabled = true", [](const Settings& s) { return s.notes.enabled; }};
 
 std::vector<Option> build() {
@@ -88,7 +94,7 @@ std::vector<Option> build() {
       {"corpus.valid_fraction", prepare, field(&S::corpus, &Corpus::valid_fraction, strictly_between(0, 1)), "",
        "share of the text kept for validation"},
       {"corpus.rare_coverage", prepare, field(&S::corpus, &Corpus::rare_coverage, from_to_below(0, 1)), "",
-       "share of running words that the band of rare words is chosen to cover"},
+       "share of running words that the band of rare words is chosen to cover; 0: no rare words", &open_band},
       {"corpus.rare_min_count", prepare, field(&S::corpus, &Corpus::rare_min_count, at_least(1)), "occurrences",
        "fewest occurrences of a rare word; auto: by rare_coverage"},
       {"corpus.rare_max_count", prepare, field(&S::corpus, &Corpus::rare_max_count, at_least(1)), "occurrences",
@@ -98,7 +104,7 @@ std::vector<Option> build() {
        "SentencePiece model to use, with the vocabulary it has; empty: train one on the text"},
       {"tokenizer.vocabulary_size", prepare | bench | plan,
        field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
-       "vocabulary of a tokenizer that is trained, and of a model without a corpus"},
+       "vocabulary of a tokenizer that is trained, and of a model without a corpus", &trained_tokenizer},
       {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "", "lower-case the text"},
 
       {"model.layers", model, field(&S::model, &Model::layers, between(1, 1000)), "", "encoder layers"},
@@ -135,9 +141,9 @@ std::vector<Option> build() {
       {"objective.candidates_end", model, field(&S::objective, &Objective::candidates_end, between(3, 1024)), "",
        "the same at the last step, linear in between; auto: as candidates", &multiple_choice},
       {"objective.temperature", model, field(&S::objective, &Objective::temperature, above(0)), "",
-       "temperature at which wrong answers are drawn", &multiple_choice},
+       "temperature at which wrong answers are drawn", &exact_sampling},
       {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
-       "the same at the last step, linear in between; auto: as temperature", &multiple_choice},
+       "the same at the last step, linear in between; auto: as temperature", &exact_sampling},
       {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
        "exact: distinct, without the truth; released: as the released code draws", &multiple_choice},
 
@@ -171,7 +177,7 @@ std::vector<Option> build() {
        "type of activations and matrix products; sums, master weights and optimizer are f32"},
 
       {"parallel.data", model | elastic, field(&S::parallel, &Parallel::data, between(1, 1'000'000)), "ranks",
-       "ranks that share a batch; auto: all processes"},
+       "ranks that share a batch; auto: all processes (plan: 1)"},
       {"parallel.tensor", model | elastic, field(&S::parallel, &Parallel::tensor, between(1, 1)), "ranks",
        "ranks that share a layer; only 1 so far"},
       {"parallel.threads", model | elastic, field(&S::parallel, &Parallel::threads, between(1, 4096)), "threads",
@@ -199,7 +205,7 @@ std::vector<Option> build() {
        "optimizer steps that are timed, after one that is not"},
 
       {"debug.dump_step", pretrain | elastic, field(&S::debug, &DebugSettings::dump_step, at_least(0)), "step",
-       "write batch, weights, gradients and loss of this step to dump-step-N.h5; 0: none"},
+       "write all of this step, from batch to gradients, to dump-step-N.h5; 0: none"},
   };
 }
 

@@ -31,6 +31,8 @@ class Encoder {
   /// Matrix-product FLOPs of one forward over sequences with `tokens` real tokens in all and `squares` = sum of their
   /// squared lengths.
   static double forward_flops(const EncoderShape& shape, double tokens, double squares);
+  /// The same of what a forward takes whatever its sequences.
+  double fixed_flops() const { return position_.forward_flops(); }
 
  private:
   EncoderShape shape_;

@@ -32,7 +32,6 @@ class LanguageModelHead {
   const Tensor& losses() const { return losses_; }    ///< f32 [R], nats; 0 in unused rows
   const Tensor& correct() const { return correct_; }  ///< i32 [R]
 
-  /// First flat element of this head's own parameters.
   const HeadTransform& transform() const { return transform_; }
   static double forward_flops(double width, double vocabulary, double selected) {
     return 2.0 * selected * (width * width + width * vocabulary);

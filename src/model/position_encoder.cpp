@@ -47,6 +47,11 @@ void PositionEncoder::prepare(Queue& queue) {
   queue.copy_in(table.data(), buckets_);
 }
 
+double PositionEncoder::forward_flops() const {
+  const auto t = static_cast<double>(shape_.length), d = static_cast<double>(width_);
+  return shape_.untied ? 2.0 * (2.0 * t * d * d + t * t * d) : 0.0;
+}
+
 kernels::PositionBias PositionEncoder::weights() const {
   return {query_,
           key_,

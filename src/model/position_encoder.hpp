@@ -31,6 +31,9 @@ class PositionEncoder {
   /// After all layers have added to the bias gradient.
   void backward(Queue& queue);
 
+  /// Matrix-product FLOPs of one forward.
+  double forward_flops() const;
+
  private:
   kernels::PositionBias weights() const;
 

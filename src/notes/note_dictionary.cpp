@@ -1,11 +1,11 @@
 #include "notes/note_dictionary.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <numeric>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "notes/detail/note_exchange.hpp"
 #include "notes/detail/note_table.hpp"
 
@@ -103,10 +103,10 @@ void NoteDictionary::take_rows(detail::NoteExchange& exchange, Queue& queue, con
 }
 
 NoteStatistics NoteDictionary::take_statistics() {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   exchange_->settle();
   NoteStatistics statistics = std::exchange(exchange_->statistics, {});
-  statistics.seconds_waited = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  statistics.seconds_waited = seconds_since(start);
   return statistics;
 }
 

@@ -84,10 +84,13 @@ void Generator::backward(const Pass& pass) {
 
 double Generator::forward_flops(const Counts& counts) const {
   const auto wide = static_cast<double>(tokens_.shape[1]);
-  const auto vocabulary = static_cast<double>(tokens_.shape[0]);  // projected once a step, repetitions not counted
-  return Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
-         2.0 * (counts.tokens + vocabulary) * wide * shape_.width +
+  const auto vocabulary = static_cast<double>(tokens_.shape[0]);
+  return Encoder::forward_flops(shape_, counts.tokens, counts.squares) + 2.0 * counts.tokens * wide * shape_.width +
          LanguageModelHead::forward_flops(shape_.width, vocabulary, counts.selected);
+}
+
+double Generator::fixed_flops() const {
+  return encoder_.fixed_flops() + 2.0 * static_cast<double>(tokens_.shape[0] * tokens_.shape[1]) * shape_.width;
 }
 
 }  // namespace tenfold

@@ -35,8 +35,9 @@ class Generator {
   static constexpr std::int64_t sum_count = 3;
   void set_sums(const Tensor& sums) { sums_ = sums; }
 
-  /// Matrix-product FLOPs of one forward; the product A E, a fixed cost a micro-batch, is left out.
+  /// Matrix-product FLOPs of one forward over sequences, and of what every forward takes besides: A E, and positions.
   double forward_flops(const Counts& counts) const;
+  double fixed_flops() const;
 
  private:
   const Parameters& parameters_;

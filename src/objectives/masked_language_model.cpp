@@ -46,8 +46,12 @@ void MaskedLanguageModel::metrics(std::span<const double> sums, const Counts& co
 
 double MaskedLanguageModel::training_flops(const Counts& counts, double /*progress*/) const {
   const auto vocabulary = static_cast<double>(tokens_.shape[0]);
-  return 3.0 * (Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
-                LanguageModelHead::forward_flops(shape_.width, vocabulary, counts.selected));
+  return fixed_flops() + 3.0 * (Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
+                                LanguageModelHead::forward_flops(shape_.width, vocabulary, counts.selected));
+}
+
+double MaskedLanguageModel::fixed_flops() const {
+  return 3.0 * encoder_.fixed_flops();
 }
 
 }  // namespace tenfold

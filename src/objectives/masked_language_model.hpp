@@ -19,6 +19,7 @@ class MaskedLanguageModel : public Objective {
   void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
   Tensor masked_losses() const override { return head_.losses(); }
   double training_flops(const Counts& counts, double progress) const override;
+  double fixed_flops() const override;
 
  private:
   void add_statistics(Queue& queue);

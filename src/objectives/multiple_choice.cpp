@@ -128,9 +128,13 @@ double MultipleChoice::training_flops(const Counts& counts, double progress) con
   const double dg = controller_.width();
   const double k = settings_.candidates + progress * (*settings_.candidates_end - settings_.candidates);
   const double asked = 2.0 * counts.tokens * (dg * dg + dg * static_cast<double>(tokens_.shape[0]));  // forward only
-  return asked +
+  return fixed_flops() + asked +
          3.0 * (controller_.forward_flops(counts) + Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
                 2.0 * counts.tokens * (d * d + k * d));
+}
+
+double MultipleChoice::fixed_flops() const {
+  return 3.0 * (controller_.fixed_flops() + encoder_.fixed_flops());
 }
 
 }  // namespace tenfold

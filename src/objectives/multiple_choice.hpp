@@ -24,6 +24,7 @@ class MultipleChoice : public Objective {
   std::vector<std::string> metric_names() const override;
   void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
   double training_flops(const Counts& counts, double progress) const override;
+  double fixed_flops() const override;
 
  private:
   void ask(const Pass& pass);

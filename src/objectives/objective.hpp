@@ -53,7 +53,10 @@ class Objective {
   virtual std::vector<std::pair<std::string, Tensor>> draws() const { return {}; }
 
   /// Matrix-product FLOPs of training on sequences with these counts, 3 x forward, at `progress` of the run in [0, 1].
+  /// What is fixed is counted once.
   virtual double training_flops(const Counts& counts, double progress) const = 0;
+  /// Those that a micro-batch takes whatever its sequences: position scores, the projected token table.
+  virtual double fixed_flops() const = 0;
 };
 
 /// Sizes of the main encoder.

@@ -113,8 +113,13 @@ void ReplacedTokenDetection::metrics(std::span<const double> sums, const Counts&
 
 double ReplacedTokenDetection::training_flops(const Counts& counts, double /*progress*/) const {
   const double d = shape_.width;
-  return 3.0 * (generator_.forward_flops(counts) + Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
+  return fixed_flops() +
+         3.0 * (generator_.forward_flops(counts) + Encoder::forward_flops(shape_, counts.tokens, counts.squares) +
                 2.0 * counts.tokens * (d * d + d));
+}
+
+double ReplacedTokenDetection::fixed_flops() const {
+  return 3.0 * (generator_.fixed_flops() + encoder_.fixed_flops());
 }
 
 }  // namespace tenfold

@@ -20,6 +20,7 @@ class ReplacedTokenDetection : public Objective {
   std::vector<std::string> metric_names() const override;
   void metrics(std::span<const double> sums, const Counts& counts, std::span<double> values) const override;
   double training_flops(const Counts& counts, double progress) const override;
+  double fixed_flops() const override;
 
  private:
   void forward(const Pass& pass);

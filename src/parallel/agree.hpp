@@ -61,4 +61,12 @@ auto agree(Communicator& communicator, Operation&& operation) -> std::invoke_res
   }
 }
 
+/// The same for an operation of rank 0 alone.
+template <class Operation>
+void agree_on_root(Communicator& communicator, const Operation& operation) {
+  agree(communicator, [&] {
+    if (communicator.rank() == 0) operation();
+  });
+}
+
 }  // namespace tenfold

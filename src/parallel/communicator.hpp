@@ -116,7 +116,7 @@ class Communicator {
   }
 
   /// `send` holds send_counts[r] elements for each rank r, one rank after another; `receive` gets receive_counts[r]
-  /// from each, likewise. Fewer than 2^31 elements either way. Allocates nothing.
+  /// from each, likewise. Fewer than 2^31 elements either way.
   template <Transferable T>
   void all_to_all_v(std::span<const T> send, std::span<const std::int64_t> send_counts, std::span<T> receive,
                     std::span<const std::int64_t> receive_counts) {

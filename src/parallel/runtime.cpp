@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/heartbeat.hpp"
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/detail/mpi_check.hpp"
@@ -33,11 +32,9 @@ Runtime::Runtime(int& argc, char**& argv) : host_(host_name()) {
   const MPI_Comm all = start_mpi(argc, argv);
   world_ = std::make_unique<MpiCommunicator>(all, progress_);
   farewell_ = std::make_unique<MpiCommunicator>(all, progress_);
-  heartbeat_listener = {[](void* progress) { static_cast<Progress*>(progress)->tick(); }, &progress_};
 }
 
 Runtime::~Runtime() {
-  heartbeat_listener = {};
   farewell_.reset();
   world_.reset();
   TENFOLD_MPI(MPI_Finalize());

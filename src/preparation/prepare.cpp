@@ -1,6 +1,5 @@
 #include "preparation/prepare.hpp"
 
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/clock.hpp"
 #include "base/version.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
@@ -201,7 +201,7 @@ std::string summary(const std::string& path, const Survey& survey, const Tokeniz
 }  // namespace
 
 void prepare(const Settings& settings, MpiCommunicator& world) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   const bool root = world.rank() == 0;
   const CorpusSettings& keys = settings.corpus;
   const auto output = agree(world, [&] { return std::make_unique<Output>(keys.file, root); });
@@ -219,7 +219,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
 
   const std::int64_t bytes = bytes_needed(counts, covered(classes, band), tokenizer, world);
   agree(world, [&] { output->expect_room(bytes); });
-  hdf5::File file = hdf5::File::create(output->temporary(), world.native());
+  hdf5::File file = hdf5::File::create(output->temporary(), world);
   write_schema(file, "corpus", corpus_schema);
   const WrittenText written = write_text(file, output->temporary(), survey, encoder,
                                          {.valid_fraction = keys.valid_fraction,
@@ -237,10 +237,9 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   file.write_text("provenance", provenance(settings, survey, counts, tokenizer.lowercases()));
   file.close();
   agree(world, [&] { output->complete(); });
-  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - start;
   if (root)
     std::cout << summary(keys.file, survey, tokenizer, counts, {.band = band, .keys = rare.size()}, written,
-                         duration.count(), world.size())
+                         seconds_since(start), world.size())
               << std::flush;
 }
 

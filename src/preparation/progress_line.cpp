@@ -35,7 +35,7 @@ void ProgressLine::advance(std::int64_t bytes) {
 void ProgressLine::print() {
   last_ = Clock::now();
   printed_ = done_;
-  const double seconds = std::chrono::duration<double>(last_ - start_).count();
+  const double seconds = seconds_since(start_);
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
   char numbers[96];
   if (total_ > 0) {

@@ -1,9 +1,10 @@
 #pragma once
 // One line of progress on standard error: redrawn on a terminal, else a line every few seconds.
 
-#include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "base/clock.hpp"
 
 namespace tenfold {
 
@@ -19,7 +20,6 @@ class ProgressLine {
   void advance(std::int64_t bytes);
 
  private:
-  using Clock = std::chrono::steady_clock;
   void print();
 
   std::string phase_;

@@ -56,7 +56,7 @@ struct FileFacts {
   std::int64_t crc32;
 };
 
-FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<Batch>& batches) {
+FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches) {
   TextFile file(path);
   TextCheck check(path);
   UnitReader reader(file, 0, {}, [&](std::string_view bytes) { check.look(bytes); });
@@ -88,7 +88,7 @@ void refuse_repeated(const std::vector<std::string>& paths) {
 
 Survey survey_text(const std::vector<std::string>& paths, Communicator& world) {
   refuse_repeated(paths);
-  std::vector<Batch> batches;
+  std::vector<TextBatch> batches;
   std::vector<FileFacts> facts;
   const auto rank = static_cast<std::size_t>(world.rank());
   const auto size = static_cast<std::size_t>(world.size());
@@ -101,10 +101,10 @@ Survey survey_text(const std::vector<std::string>& paths, Communicator& world) {
       facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches));
   });
   Survey survey;
-  survey.batches = world.all_gather_v(std::span<const Batch>(batches)).values;
-  std::ranges::stable_sort(survey.batches, {}, &Batch::file);
+  survey.batches = world.all_gather_v(std::span<const TextBatch>(batches)).values;
+  std::ranges::stable_sort(survey.batches, {}, &TextBatch::file);
   std::int64_t documents = 0;
-  for (Batch& batch : survey.batches) {
+  for (TextBatch& batch : survey.batches) {
     batch.first_document = documents;
     documents += batch.documents;
     survey.bytes += batch.end - batch.begin;
@@ -132,7 +132,7 @@ Share share_of(const Survey& survey, int rank, int size) {
 }
 
 void BatchReader::read(std::size_t batch, const std::function<void(const Unit&, std::int64_t)>& visit) {
-  const Batch& wanted = survey_->batches.at(batch);
+  const TextBatch& wanted = survey_->batches.at(batch);
   const std::string& path = survey_->files[static_cast<std::size_t>(wanted.file)].path;
   if (wanted.file != file_index_) {
     reader_.reset();

@@ -14,7 +14,7 @@
 namespace tenfold {
 
 /// About 1 MiB of whole units of one file.
-struct Batch {
+struct TextBatch {
   std::int64_t file;
   std::int64_t begin;  ///< bytes of the (uncompressed) file
   std::int64_t end;
@@ -30,8 +30,8 @@ struct SurveyedFile {
 
 struct Survey {
   std::vector<SurveyedFile> files;
-  std::vector<Batch> batches;  ///< in the order of the text
-  std::int64_t bytes = 0;      ///< sum of the batches
+  std::vector<TextBatch> batches;  ///< in the order of the text
+  std::int64_t bytes = 0;          ///< sum of the batches
 };
 
 /// Reads every file once, each on one rank. Throws, on all ranks, an InputError that names a file that is

@@ -53,7 +53,7 @@ class BatchBuilder {
   BatchBuilder(const Sequences& sequences, const Settings& settings, int vocabulary, const BatchShape& shape,
                std::uint64_t mask_key, bool rare_words);
 
-  /// Reads and masks the samples, at most shape.sequences of them; the rest of the batch is padding of length 1.
+  /// Reads and masks the samples, at most shape.sequences of them; the rest of the batch is padding of length 0.
   void build(std::span<const Sample> samples, HostBatch& batch);
 
  private:

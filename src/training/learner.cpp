@@ -1,21 +1,13 @@
 #include "training/learner.hpp"
 
-#include <chrono>
 #include <cmath>
 #include <functional>
 
+#include "base/clock.hpp"
 #include "kernels/gather_rows.hpp"
 #include "kernels/optimizer.hpp"
 
 namespace tenfold {
-
-namespace {
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-}  // namespace
 
 double progress(const Settings& settings, std::int64_t step) {
   const std::int64_t last = settings.run.steps - 1;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/clock.hpp"
 #include "base/version.hpp"
 #include "config/configuration.hpp"
 #include "parallel/agree.hpp"
@@ -19,11 +20,6 @@ namespace {
 
 constexpr int most_skipped_in_row = 10;
 constexpr double mebi = 1024.0 * 1024.0;
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, Communicator& world) {
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
@@ -44,7 +40,7 @@ Corpus open_corpus(const Settings& settings) {
   std::optional<Corpus> corpus;
   try {
     corpus.emplace(settings.data.corpus);
-  } catch (const InputError& error) {
+  } catch (const Error& error) {
     throw InputError(text("data.corpus: ", error.what(), "; give a file that `tenfold prepare` wrote"));
   }
   if (settings.notes.enabled && corpus->rare_occurrences(Split::train) == 0)
@@ -77,6 +73,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
   state_.tokenizer = corpus_.tokenizer_model();
   learner_.initialise(queue_);
   const std::vector<DamagedCheckpoint> skipped = resume();
+  expect_room();
   start_reporting(library_versions);
   for (const DamagedCheckpoint& damaged : skipped)
     say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
@@ -112,20 +109,24 @@ std::unique_ptr<RunFolder> Pretraining::open_folder() {
     if (settings_.run.resume == Resume::never) opened->expect_new();
     return opened;
   });
-  prepare_checkpoint_folder(checkpoint_folder(settings_), runtime_.world().native());
+  prepare_checkpoint_folder(checkpoint_folder(settings_), runtime_.world());
   return folder;
+}
+
+void Pretraining::expect_room() {
+  NoteSnapshot snapshot;
+  expect_checkpoint_room(checkpoint_folder(settings_), content(snapshot), grid_.data());
 }
 
 std::vector<DamagedCheckpoint> Pretraining::resume() {
   if (settings_.run.resume == Resume::never) return {};
-  const FoundCheckpoint found = agree(runtime_.world(), [&] {
-    return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world().native());
-  });
+  const FoundCheckpoint found =
+      agree(runtime_.world(), [&] { return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world()); });
   if (!found.path) {
     if (settings_.run.resume == Resume::auto_) return {};
     throw no_checkpoint(settings_);
   }
-  const Checkpoint checkpoint(*found.path, runtime_.world().native());
+  const Checkpoint checkpoint(*found.path, runtime_.world());
   agree(runtime_.world(), [&] {
     const RunState stored = read_run_state(checkpoint);
     expect_same_run(stored);
@@ -254,23 +255,24 @@ void Pretraining::validate() {
   if (reporter_) reporter_->validation(state_.step, state_.tokens, result, without_notes);
 }
 
+CheckpointContent Pretraining::content(NoteSnapshot& snapshot) {
+  CheckpointContent content = checkpoint_content(state_, learner_, grid_.data());
+  if (!notes_) return content;
+  snapshot = notes_->dictionary().snapshot();
+  add_notes(snapshot, notes_->dictionary(), note_words_, content);
+  return content;
+}
+
 void Pretraining::save() {
   runtime_.progress().region("tenfold::checkpoint::save");
   const auto start = Clock::now();
   if (reporter_) reporter_->flush();
-  CheckpointContent content = checkpoint_content(state_, learner_, grid_.data());
-  NoteSnapshot snapshot;  // outlives the content, which points into it
-  if (notes_) {
-    snapshot = notes_->dictionary().snapshot();
-    add_notes(snapshot, notes_->dictionary(), note_words_, content);
-  }
-  // It fails on all ranks alike; agreed on, that is said once.
-  const SavedCheckpoint saved = agree(runtime_.world(), [&] {
-    return save_checkpoint(checkpoint_folder(settings_), state_.step, content, settings_.checkpoint.keep,
-                           grid_.data().native());
-  });
+  NoteSnapshot snapshot;
+  const SavedCheckpoint saved = save_checkpoint(checkpoint_folder(settings_), state_.step, content(snapshot),
+                                                settings_.checkpoint.keep, grid_.data());
   if (manifest_) manifest_->set_checkpoints(saved.kept);
   seconds_checkpoint_ += seconds_since(start);
+  for (const DamagedCheckpoint& each : saved.damaged) say(text("damaged: ", each.path, ": ", each.reason));
   say(text("saved ", saved.path, " (", static_cast<double>(saved.bytes) / mebi, " MiB)"));
 }
 

@@ -35,7 +35,9 @@ class Pretraining {
   double measure_peak();
   std::unique_ptr<NoteTaker> make_notes();
   NoteStatistics sum_over_ranks(NoteStatistics mine);
-  std::vector<DamagedCheckpoint> resume();  ///< those that were passed over
+  CheckpointContent content(NoteSnapshot& snapshot);  ///< of a checkpoint now; the snapshot must outlive it
+  std::vector<DamagedCheckpoint> resume();            ///< those that were passed over
+  void expect_room();
   void expect_same_run(const RunState& stored) const;
   void start_reporting(const std::map<std::string, std::string>& library_versions);
   StepRecord train_step(std::int64_t step);

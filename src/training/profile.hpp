@@ -1,11 +1,12 @@
 #pragma once
 // Where the time of a queue goes: calls and seconds of every kernel label, without the kernels that it called itself.
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/clock.hpp"
 
 namespace tenfold {
 
@@ -20,7 +21,6 @@ class Profile {
   const std::map<std::string_view, Entry>& entries() const { return entries_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Open {
     const char* label;
     Clock::time_point resumed;

@@ -173,7 +173,7 @@ void Reporter::finish(const char* status) {
 
 void Reporter::show_progress(const std::string& line) {
   constexpr std::chrono::milliseconds interval{200};
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = Clock::now();
   if (progress_shown_ && now - last_shown_ < interval) return;
   std::cout << "\r\033[K" << line << std::flush;
   progress_shown_ = true;

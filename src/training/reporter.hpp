@@ -1,11 +1,11 @@
 #pragma once
 // What rank 0 tells of a run: trace, progress line, log, MLPerf log. On other ranks there is no reporter.
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "config/settings.hpp"
 #include "io/mllog.hpp"
 #include "io/run_folder.hpp"
@@ -59,7 +59,7 @@ class Reporter {
   double peak_;
   bool terminal_;
   bool progress_shown_ = false;
-  std::chrono::steady_clock::time_point last_shown_;
+  Clock::time_point last_shown_;
   // Since the start of this job.
   double seconds_ = 0, tokens_ = 0, flops_ = 0;
   double smoothed_step_seconds_ = 0;

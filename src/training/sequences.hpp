@@ -39,7 +39,7 @@ class CorpusSequences : public Sequences {
 class RandomSequences : public Sequences {
  public:
   static constexpr std::int64_t rare_keys = 20000;
-  static constexpr std::uint32_t rare_spacing = 256;
+  static constexpr std::uint32_t rare_spacing = 128;
   RandomSequences(int vocabulary, int length, std::uint64_t seed)
       : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }

@@ -10,7 +10,7 @@ namespace tenfold {
 
 class Validator {
  public:
-  /// Loss means of selected tokens by where they stand: within the window of a rare word, in a rare word,
+  /// Loss means of selected tokens by where they stand: within the window of a rare word but in none, in a rare word,
   /// anywhere in sequences with one, in sequences without. NaN where there are none.
   struct Split {
     double near_rare_word, of_rare_word, with_rare_word, without_rare_word;

@@ -165,7 +165,7 @@ class Commands(support.TestCase):
         width, batch, length, ranks = 256, 64, 128, 4
         plan = planned(f"--model.width={width}", f"--data.sequence_length={length}", f"--data.global_batch={batch}",
                        f"--parallel.data={ranks}", "--notes.enabled=true")
-        occurrences = batch * length / 256  # as in the sequences of bench
+        occurrences = batch * length / 128  # as in the sequences of bench
         self.assertAlmostEqual(plan["rare words a step"], occurrences, delta=0.05)
         bytes_of_one = 4 + 16 + 2 * 4 * width  # key; sample, key and begin; the row, there and back
         sent = occurrences / ranks * (ranks - 1) / ranks * bytes_of_one / 2**20

@@ -138,15 +138,30 @@ class Storage(support.TestCase):
                 file.unlink()
             before = run.checkpoints()[0].read_bytes()
             ballast = run.path / "ballast"
-            # Too little for a checkpoint; for the trace; for anything, which is seen before any work.
-            for left, code in ((1 << 20, 1), (1 << 16, 1), (0, 2)):
+
+            def fill(left):
                 ballast.write_bytes(bytes(shutil.disk_usage(run.path).free - left))
-                result = run.pretrain(RANKS, KEYS, code=code)
-                self.assertEqual(len(support.our_lines(result.stderr)), 1, result.stderr)
-                self.assertRegex(result.stderr, "(?i)space|bytes are free")
+
+            def expect_clean_error(output):
+                self.assertEqual(len(support.our_lines(output)), 1, output)
+                self.assertRegex(output, "(?i)space|bytes are free")
                 self.assertEqual([file.read_bytes() for file in run.checkpoints()], [before], "the old set is intact")
                 ballast.unlink()
                 self.assertEqual(list(run.run.glob("checkpoints/*.part")), [])
+
+            # Too little for a checkpoint; for the trace; for anything: all seen before any work.
+            for left in (1 << 20, 1 << 16, 0):
+                fill(left)
+                result = run.pretrain(RANKS, KEYS, code=2)
+                self.assertNotIn("step 11", result.stdout)
+                expect_clean_error(result.stderr)
+            for left in (1 << 20, 1 << 16):  # by someone else's files, while the run is at work
+                with run.start(RANKS, {**KEYS, "run.steps": 1000000, "checkpoint.every": 80}) as job:
+                    job.wait_for_step(12)
+                    fill(left)
+                    ended = job.end()
+                self.assertEqual(ended.returncode, 1, ended.stderr)
+                expect_clean_error(ended.stderr)
             run.pretrain(RANKS, KEYS)
             self.expect_same_end(run)
 

@@ -154,8 +154,9 @@ class Job:
     """A run in the background; what it says goes to files in its folder."""
 
     def __init__(self, words, folder):
-        self.output, self.errors = (pathlib.Path(tempfile.mkstemp(dir=folder, suffix=end)[1]) for end in (".out", ".err"))
-        with open(self.output, "w") as output, open(self.errors, "w") as errors:
+        kept = {"mode": "w", "dir": folder, "delete": False}
+        with tempfile.NamedTemporaryFile(suffix=".out", **kept) as output, tempfile.NamedTemporaryFile(suffix=".err", **kept) as errors:
+            self.output, self.errors = pathlib.Path(output.name), pathlib.Path(errors.name)
             self.process = subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=errors)
 
     def __enter__(self):

@@ -14,15 +14,6 @@ namespace {
 
 using Memory = dnnl::memory;
 
-/// Of the calling thread; aligned to 64 bytes and kept, so that only growth allocates.
-template <class Purpose>
-std::byte* aligned_scratch(std::int64_t bytes) {
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-  return reinterpret_cast<std::byte*>(scratch<Line, Purpose>((bytes + 63) / 64));
-}
-
 struct ForPrimitive;
 struct ForOperandA;
 struct ForOperandB;
@@ -157,7 +148,7 @@ void Product::execute(const void* a, const void* packed_b, const float* bias, vo
   primitive.point(0, a);
   primitive.point(1, packed_b);
   primitive.point(2, c);
-  primitive.point(3, aligned_scratch<ForPrimitive>(primitive.scratchpad_bytes));
+  primitive.point(3, scratch<std::byte, ForPrimitive>(primitive.scratchpad_bytes));
   if (bias != nullptr) primitive.point(4, bias);
   check(dnnl_primitive_execute(primitive.inner_product.get(), stream().get(),
                                static_cast<int>(primitive.arguments.size()), primitive.arguments.data()),
@@ -195,8 +186,8 @@ void copy_in_parallel(const Matrix& a, std::byte* out, float* row_sums) {
 /// A product whose A must be copied: by pieces of k and blocks of rows, so that the copies stay in the cache of a core.
 void product_of_copies(const Matrix& a, const Matrix& b, float* c, bool accumulate, float* a_row_sums) {
   constexpr std::int64_t k_piece = 256, row_block = 1024;
-  std::byte* dense = aligned_scratch<ForOperandA>(std::min(row_block, a.rows) * std::min(k_piece, a.columns) *
-                                                  static_cast<std::int64_t>(size_of(a.type)));
+  std::byte* dense = scratch<std::byte, ForOperandA>(std::min(row_block, a.rows) * std::min(k_piece, a.columns) *
+                                                     static_cast<std::int64_t>(size_of(a.type)));
   for (std::int64_t begin = 0; begin < a.columns; begin += k_piece) {
     const std::int64_t count = std::min(k_piece, a.columns - begin);
     std::byte* packed = nullptr;
@@ -206,7 +197,7 @@ void product_of_copies(const Matrix& a, const Matrix& b, float* c, bool accumula
       Product& part = Product::of({rows, b.rows, count, a.type, DType::f32, false, accumulate || begin > 0});
       if (packed == nullptr || part.layout() != layout) {  // which may depend on the number of rows
         layout = part.layout();
-        packed = aligned_scratch<ForOperandB>(layout.bytes);
+        packed = scratch<std::byte, ForOperandB>(layout.bytes);
         pack_in_parallel(b.column_range(begin, count), layout, packed);
       }
       copy_in_parallel(a.row_range(row, rows).column_range(begin, count), dense,
@@ -225,7 +216,7 @@ void product(const Matrix& a, const Matrix& b, const float* bias, void* c, DType
     return product_of_copies(a, b, static_cast<float*>(c), accumulate, a_row_sums);
   }
   Product& whole = Product::of({a.rows, b.rows, a.columns, a.type, c_type, bias != nullptr, accumulate});
-  std::byte* packed = aligned_scratch<ForOperandB>(whole.layout().bytes);
+  std::byte* packed = scratch<std::byte, ForOperandB>(whole.layout().bytes);
   pack_in_parallel(b, whole.layout(), packed);
   whole.execute(a.data, packed, bias, c);
 }

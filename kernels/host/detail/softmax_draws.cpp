@@ -19,7 +19,7 @@ struct Bound {
   float slope, offset;
   Bound(float scale, float exponent) : slope(scale * 0x1p23F), offset((127 - exponent) * 0x1p23F) {}
   float operator()(float logit) const {
-    return std::bit_cast<float>(std::max(static_cast<std::int32_t>(logit * slope + offset), 0));
+    return std::bit_cast<float>(static_cast<std::int32_t>(std::max(0.0F, logit * slope + offset)));
   }
 };
 

@@ -53,8 +53,8 @@ struct RowLogits {
 };
 
 /// The mass of each block of a row: sum * 2^exponent is the sum of the bounds of 2^(logit * scale) over its tokens,
-/// where scale = log2(e) / temperature. A block of which a logit is not finite, or beyond 2^20 / scale, has none.
-/// Arrays of padded_blocks(blocks).
+/// where scale = log2(e) / temperature. A block with a logit of +inf, or beyond 2^20 / scale, has none; NaN and -inf
+/// weigh nothing. Arrays of padded_blocks(blocks).
 struct RowMasses {
   float* sum = nullptr;
   float* exponent = nullptr;

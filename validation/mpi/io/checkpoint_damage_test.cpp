@@ -9,6 +9,7 @@
 namespace tenfold {
 namespace {
 
+using testing::code_of;
 using testing::contents;
 using testing::put;
 using testing::SharedFolder;
@@ -22,14 +23,14 @@ class CheckpointDamage : public ::testing::Test {
     for (const std::int64_t step : {1, 2}) {
       const State state(step);
       const auto content = state.content(world().rank(), world().size());
-      (step == 1 ? older_ : newer_) = save_checkpoint(folder_.path(), step, content, 2, world().native()).path;
+      (step == 1 ? older_ : newer_) = save_checkpoint(folder_.path(), step, content, 2, world()).path;
     }
     good_ = contents(newer_);
   }
 
   void expect_older_is_used(const std::string& damaged, const std::string& what) {
     put(newer_, damaged);
-    const FoundCheckpoint found = find_newest_checkpoint(folder_.path(), world().native());
+    const FoundCheckpoint found = find_newest_checkpoint(folder_.path(), world());
     ASSERT_EQ(found.path, older_) << what;
     ASSERT_EQ(found.damaged.size(), 1U) << what;
     EXPECT_EQ(found.damaged[0].path, newer_);
@@ -51,7 +52,7 @@ class CheckpointDamage : public ::testing::Test {
 
 TEST_F(CheckpointDamage, UntouchedFileIsGood) {
   put(newer_, good_);
-  EXPECT_EQ(find_newest_checkpoint(folder_.path(), world().native()).path, newer_);
+  EXPECT_EQ(find_newest_checkpoint(folder_.path(), world()).path, newer_);
 }
 
 TEST_F(CheckpointDamage, FlippedBitInTheUserBlock) {
@@ -101,7 +102,7 @@ TEST_F(CheckpointDamage, AllDamagedIsAnErrorAndNeverAFreshStart) {
   put(newer_, flipped(5000));
   put(older_, contents(older_).substr(0, 7000));
   try {
-    find_newest_checkpoint(folder_.path(), world().native());
+    find_newest_checkpoint(folder_.path(), world());
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(newer_), std::string::npos) << error.what();
@@ -111,17 +112,17 @@ TEST_F(CheckpointDamage, AllDamagedIsAnErrorAndNeverAFreshStart) {
 
 TEST_F(CheckpointDamage, DamagedOneIsNotOpened) {
   put(newer_, flipped(good_.size() / 2));
-  EXPECT_THROW(Checkpoint(newer_, world().native()), InputError);
+  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
   put(newer_, good_.substr(0, 100));
-  EXPECT_THROW(Checkpoint(newer_, world().native()), InputError);
-  EXPECT_THROW(Checkpoint(folder_.path() + "/none.h5", world().native()), InputError);
+  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint(folder_.path() + "/none.h5", world()); }), ExitCode::bad_input);
 }
 
 TEST_F(CheckpointDamage, NewerSchemaIsRefusedAndNotTakenForDamage) {
   testing::barrier();
-  detail::write_seal(newer_, 2, world().native());
-  EXPECT_THROW(find_newest_checkpoint(folder_.path(), world().native()), InputError);
-  EXPECT_THROW(Checkpoint(newer_, world().native()), InputError);
+  detail::write_seal(newer_, 2, world());
+  EXPECT_EQ(code_of([&] { find_newest_checkpoint(folder_.path(), world()); }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
 }
 
 }  // namespace

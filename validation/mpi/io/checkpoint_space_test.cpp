@@ -19,7 +19,7 @@ using testing::world;
 
 SavedCheckpoint save(const std::string& folder, std::int64_t step) {
   const State state(step);
-  return save_checkpoint(folder, step, state.content(world().rank(), world().size()), 9, world().native());
+  return save_checkpoint(folder, step, state.content(world().rank(), world().size()), 9, world());
 }
 
 void expect_clean_failure(const std::string& folder, std::int64_t step) {
@@ -33,7 +33,7 @@ void expect_clean_failure(const std::string& folder, std::int64_t step) {
     EXPECT_NE(std::string(error.what()).find("bytes"), std::string::npos) << error.what();
   }
   EXPECT_EQ(listing(folder), before);
-  const FoundCheckpoint found = find_newest_checkpoint(folder, world().native());
+  const FoundCheckpoint found = find_newest_checkpoint(folder, world());
   EXPECT_TRUE(found.damaged.empty());
   ASSERT_TRUE(found.path);
   EXPECT_EQ(*found.path, folder + "/" + before.back());

@@ -15,16 +15,14 @@
 namespace tenfold::testing {
 
 inline void barrier() {
-  if (MPI_Barrier(world().native()) != MPI_SUCCESS) throw std::runtime_error("MPI_Barrier");
+  world().barrier();
 }
 
 class SharedFolder {
  public:
   SharedFolder() : path_((std::filesystem::temp_directory_path() / "tenfold_mpi_io_XXXXXX").string()) {
     if (world().rank() == 0 && ::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    if (MPI_Bcast(path_.data(), static_cast<int>(path_.size()), MPI_CHAR, 0, world().native()) != MPI_SUCCESS) {
-      throw std::runtime_error("MPI_Bcast");
-    }
+    world().broadcast(path_);
   }
   SharedFolder(const SharedFolder&) = delete;
   SharedFolder& operator=(const SharedFolder&) = delete;
@@ -37,6 +35,17 @@ class SharedFolder {
  private:
   std::string path_;
 };
+
+/// Exit status of the error that `work` throws; `done` if it throws none.
+template <class Work>
+ExitCode code_of(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return ExitCode::done;
+}
 
 inline std::string contents(const std::string& path) {
   std::ostringstream out;

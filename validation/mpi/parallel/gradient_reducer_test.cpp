@@ -101,14 +101,6 @@ TEST(GradientReducer, LeavesUnfinishedElementsAlone) {
   for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], (i < elements / 2 ? 2.0F : 1.0F) * ranks) << i;
 }
 
-TEST(GradientReducer, CountsBytesAndTimeAStep) {
-  std::vector<float> values(elements, 1.0F);
-  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
-  for (int step = 0; step < 2; ++step) {
-    reduce(reducer, 1000);
-  }
-}
-
 TEST(GradientReducer, AllocatesNothingFromTheSecondStepOn) {
   std::vector<float> values(elements, 1.0F);
   GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);

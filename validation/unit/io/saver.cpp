@@ -2,11 +2,11 @@
 // further ones without end. Says "going on from STEP" on its standard output before the first save.
 // unit_io_saver FOLDER check: stops there.
 #include <cstdio>
-#include <exception>
 #include <string>
 #include <vector>
 
 #include "io/checkpoint.hpp"
+#include "parallel/runtime.hpp"
 
 namespace {
 
@@ -20,20 +20,20 @@ std::vector<float> values_at(std::int64_t step) {
   return values;
 }
 
-std::int64_t go_on_from(const std::string& folder) {
-  const FoundCheckpoint found = find_newest_checkpoint(folder, MPI_COMM_WORLD);
+std::int64_t go_on_from(const std::string& folder, MpiCommunicator& world) {
+  const FoundCheckpoint found = find_newest_checkpoint(folder, world);
   TENFOLD_VERIFY(found.damaged.empty(), found.damaged.front().path, ": ", found.damaged.front().reason);
   if (!found.path) return 0;
-  const Checkpoint checkpoint(*found.path, MPI_COMM_WORLD);
+  const Checkpoint checkpoint(*found.path, world);
   std::vector<float> values(std::size_t{1} << 20U);
   checkpoint.read("weights", 0, std::span<float>(values));
   TENFOLD_VERIFY(values == values_at(checkpoint.step()), *found.path, " has other values than were saved");
   return checkpoint.step();
 }
 
-void run(const std::string& folder, bool only_check) {
-  prepare_checkpoint_folder(folder, MPI_COMM_WORLD);
-  std::int64_t step = go_on_from(folder);
+void run(const std::string& folder, bool only_check, MpiCommunicator& world) {
+  prepare_checkpoint_folder(folder, world);
+  std::int64_t step = go_on_from(folder, world);
   TENFOLD_VERIFY(std::printf("going on from %lld\n", static_cast<long long>(step)) > 0 && std::fflush(stdout) == 0,
                  "output");
   while (!only_check) {
@@ -42,20 +42,15 @@ void run(const std::string& folder, bool only_check) {
     CheckpointContent content;
     content.tensors = {{"weights", {1024, 1024}, {{0, values.data(), 1 << 20}}}};
     content.texts = {{"configuration", std::string(10'000, 'c')}};
-    save_checkpoint(folder, step, content, 2, MPI_COMM_WORLD);
+    save_checkpoint(folder, step, content, 2, world);
   }
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (MPI_Init(&count, &arguments) != MPI_SUCCESS) return 1;
-  int code = 0;
-  try {
-    run(arguments[1], count > 2);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    code = 1;
-  }
-  return MPI_Finalize() == MPI_SUCCESS ? code : 1;
+  return tenfold::run_application(count, arguments, [&](tenfold::Runtime& runtime) {
+    run(arguments[1], count > 2, runtime.world());
+    return tenfold::ExitCode::done;
+  });
 }
