@@ -44,15 +44,21 @@ void StepDump::write_draws(Queue& queue, const Learner& learner) {
   }
   const NoteBatch& notes = learner.batch().notes;
   if (!notes) return;
-  std::int32_t count = 0;
-  queue.copy_out(notes.count, &count);
-  file_.set_attribute("notes", std::int64_t{count});
-  for (const auto& [name, rows] : {std::pair{"begin", notes.begin}, {"end", notes.end}}) {
+  for (const auto& [name, scalar] : {std::pair{"notes", notes.count}, {"windows", notes.windows}}) {
+    std::int32_t count = 0;
+    queue.copy_out(scalar, &count);
+    file_.set_attribute(name, std::int64_t{count});
+  }
+  for (const auto& [name, rows] : {std::pair{"begin", notes.begin},
+                                   {"end", notes.end},
+                                   {"window_begin", notes.window_begin},
+                                   {"window_end", notes.window_end}}) {
     std::vector<std::int32_t> host(static_cast<std::size_t>(rows.elements()));
     queue.copy_out(rows, host.data());
     write<std::int32_t>(file_, std::string("notes/") + name, host, rows.shape());
   }
   write(file_, "notes/vectors", notes.vectors, queue);
+  write(file_, "notes/pooled", notes.pooled, queue);
 }
 
 void StepDump::finish(const StepResult& result, Queue& queue, Learner& learner) {

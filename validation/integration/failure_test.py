@@ -35,7 +35,7 @@ class Failure(support.TestCase):
 
     def send_to_one_rank(self, number, seconds, keys):
         run = self.folder()
-        with run.start(RANKS, {**ENDLESS, **keys}) as job:
+        with run.start(RANKS, {**ENDLESS, **support.EVERYTHING, **keys}) as job:
             job.wait_for_step(5)
             ranks = job.ranks()
             self.assertEqual(len(ranks), RANKS)

@@ -88,6 +88,13 @@ def read_notes(file, ini):
     )
 
 
+def read_windows(file):
+    """Rows [n] at which the windows of new notes begin and end, and the new notes [n, d]."""
+    group, count = file["notes"], int(file.attrs["windows"])
+    pooled = torch.tensor(group["pooled"][:count], dtype=torch.float64)
+    return read_integers(group["window_begin"])[:count], read_integers(group["window_end"])[:count], pooled
+
+
 def read_tensors(group):
     return {name: torch.tensor(group[name][()], dtype=torch.float64) for name in group}
 
@@ -124,6 +131,34 @@ def batch_failures(batch, notes):
     return [f"not true: {law}" for law, holds in laws.items() if not holds]
 
 
+def window_failures(batch, notes, ini, begins, ends):
+    """Laws of where new notes come from, one line for each that is broken."""
+    length, k = batch.tokens.shape[1], ini["notes"].getint("window")
+
+    def window(begin, end):
+        start = begin // length * length
+        return max(begin - k, start), min(end + k, start + int(batch.lengths[begin // length]))
+
+    windows = list(zip(begins.tolist(), ends.tolist()))
+    expected = [window(a, b) for a, b in zip(notes.begin.tolist(), notes.end.tolist())]
+    if ini["notes"].getboolean("update_selected"):
+        laws = {"words with a selected token make notes too": len(windows) > len(expected) and set(windows) >= set(expected)}
+    else:
+        laws = {"the words that have a note make one, from the window around them": windows == expected}
+    return [f"not true: {law}" for law, holds in laws.items() if not holds]
+
+
+def pooled_row(parameters, model, batch, notes, windows):
+    """New notes against the mean of the main model's final output over their windows."""
+    begins, ends, pooled = windows
+    with torch.no_grad():
+        bias = reference.position_bias(parameters, model, batch.tokens.shape[1])
+        seen = batch.tokens if batch.corrupted is None else batch.corrupted
+        hidden = reference.encode(parameters, model, seen, batch.lengths, bias, notes).flatten(0, 1)
+        expected = torch.stack([hidden[a:b].mean(0) for a, b in zip(begins.tolist(), ends.tolist())])
+    return "the new notes", float(pooled.norm()), float(expected.norm()), float((pooled - expected).norm() / expected.norm())
+
+
 def choice_failures(batch):
     """Laws of the answers that MC-BERT chooses from, drawn without replacement as the paper says."""
     real = reference.real_tokens(batch.original, batch.lengths).flatten()
@@ -146,14 +181,20 @@ def choice_failures(batch):
     return [f"not true: {law}" for law, holds in laws.items() if not holds]
 
 
+def read_step(file):
+    """What a step was made of: configuration, parameters, model, objective, batch and notes."""
+    ini = read_configuration(file["configuration"].asstr()[()])
+    parameters, objective = read_tensors(file["parameters"]), read_objective(ini)
+    model = read_model(ini, parameters["embeddings.token.weight"].shape[0])
+    return ini, parameters, model, objective, read_batch(file, objective), read_notes(file, ini)
+
+
 def compare(path, tolerance):
     """Print the table of one file; return whether all of it agrees."""
     with h5py.File(path) as file:
-        ini = read_configuration(file["configuration"].asstr()[()])
-        parameters, gradients = read_tensors(file["parameters"]), read_tensors(file["gradients"])
-        objective, notes = read_objective(ini), read_notes(file, ini)
-        batch, loss = read_batch(file, objective), float(file.attrs["loss"])
-    model = read_model(ini, parameters["embeddings.token.weight"].shape[0])
+        ini, parameters, model, objective, batch, notes = read_step(file)
+        gradients, loss = read_tensors(file["gradients"]), float(file.attrs["loss"])
+        windows = None if notes is None else read_windows(file)
     cls = "untied" if model.is_tupe and model.untie_cls else "like any position"
     print(f"{path}: {objective.kind}, {model.position}, [CLS] {cls}, {len(batch.lengths)} sequences, "
           f"{len(batch.selected_rows)} selected tokens, {'no' if notes is None else len(notes.begin)} notes")
@@ -161,6 +202,8 @@ def compare(path, tolerance):
     shapes = objectives.parameter_shapes(model, objective)
     failures = name_failures(shapes, parameters, "parameter") + name_failures(shapes, gradients, "gradient")
     failures += batch_failures(batch, notes)
+    if windows is not None:
+        failures += window_failures(batch, notes, ini, *windows[:2])
     if objective.kind == "multiple-choice" and ini["objective"]["sampling"] == "exact":
         failures += choice_failures(batch)
     if failures:
@@ -174,6 +217,8 @@ def compare(path, tolerance):
     floor = 1e-6 * float(torch.stack([g.norm() for g in expected.values()]).norm())
 
     rows = [("loss", loss, reference_loss.item(), abs(loss - reference_loss.item()) / reference_loss.item())]
+    if windows is not None:
+        rows.append(pooled_row(parameters, model, batch, notes, windows))
     for name, g in expected.items():
         error = float((gradients[name] - g).norm()) / max(float(g.norm()), floor)
         rows.append((name, float(gradients[name].norm()), float(g.norm()), error))

@@ -73,23 +73,37 @@ def main_hidden(parameters, model, batch, notes):
     return x[reference.real_tokens(batch.corrupted, batch.lengths)]
 
 
-def replaced_token_loss(parameters, model, batch, notes):
-    """Mean over real tokens of the binary cross entropy (nats) of 'this token is not the original'."""
+def replaced_tokens(batch):
+    """Of the m real tokens, which are not the original ones."""
+    return (batch.corrupted != batch.original)[reference.real_tokens(batch.corrupted, batch.lengths)]
+
+
+def discriminator_logits(parameters, model, batch, notes):
+    """[m] of 'this token is not the original'."""
     x = main_hidden(parameters, model, batch, notes)
     hidden = F.gelu(reference.linear(parameters, "discriminator.dense", x))
-    logits = hidden @ parameters["discriminator.output.weight"] + parameters["discriminator.output.bias"]
-    replaced = (batch.corrupted != batch.original)[reference.real_tokens(batch.corrupted, batch.lengths)]
-    return F.binary_cross_entropy_with_logits(logits, replaced.to(logits.dtype))
+    return hidden @ parameters["discriminator.output.weight"] + parameters["discriminator.output.bias"]
+
+
+def replaced_token_loss(parameters, model, batch, notes):
+    """Mean over real tokens of the binary cross entropy (nats)."""
+    logits = discriminator_logits(parameters, model, batch, notes)
+    return F.binary_cross_entropy_with_logits(logits, replaced_tokens(batch).to(logits.dtype))
+
+
+def choice_logits(parameters, model, batch, notes):
+    """[m, k] of the candidates."""
+    hidden = reference.head_hidden(parameters, main_hidden(parameters, model, batch, notes))
+    candidates = batch.candidates[reference.real_tokens(batch.corrupted, batch.lengths).flatten()]
+    tokens = candidates.clamp(min=0)
+    logits = (parameters["embeddings.token.weight"][tokens] @ hidden[:, :, None]).squeeze(2) + parameters["head.bias"][tokens]
+    return logits.masked_fill(candidates < 0, -torch.inf)
 
 
 def multiple_choice_loss(parameters, model, batch, notes):
     """Mean over real tokens of the cross entropy (nats) of the right answer among the candidates."""
-    hidden = reference.head_hidden(parameters, main_hidden(parameters, model, batch, notes))
-    real = reference.real_tokens(batch.corrupted, batch.lengths).flatten()
-    candidates, answers = batch.candidates[real], batch.answers[real]
-    tokens = candidates.clamp(min=0)
-    logits = (parameters["embeddings.token.weight"][tokens] @ hidden[:, :, None]).squeeze(2) + parameters["head.bias"][tokens]
-    return F.cross_entropy(logits.masked_fill(candidates < 0, -torch.inf), answers)
+    answers = batch.answers[reference.real_tokens(batch.corrupted, batch.lengths).flatten()]
+    return F.cross_entropy(choice_logits(parameters, model, batch, notes), answers)
 
 
 def loss(parameters, model, objective, batch, notes=None):
@@ -101,3 +115,26 @@ def loss(parameters, model, objective, batch, notes=None):
     first = reference.masked_lm_loss(small_parameters(parameters, objective), small_model(model, objective), **masked)
     second = replaced_token_loss if objective.kind == "electra" else multiple_choice_loss
     return first + objective.weight * second(parameters, model, batch, notes)
+
+
+def metrics(parameters, model, objective, batch, notes=None):
+    """Columns of the trace by name, of a network with two objectives."""
+    small = small_parameters(parameters, objective), small_model(model, objective)
+    logits = reference.masked_lm_logits(*small, batch.tokens, batch.lengths, batch.selected_rows, notes)
+    truth = logits.gather(1, batch.labels[:, None])
+    replaced = replaced_tokens(batch)
+    columns = {"loss_mlm": F.cross_entropy(logits, batch.labels), "accuracy": (logits.argmax(1) == batch.labels).double().mean(),
+               "truth_rank": 1 + (logits > truth).sum(1).double().mean(), "replaced_share": replaced.double().mean()}
+    if objective.kind == "electra":
+        said = discriminator_logits(parameters, model, batch, notes) > 0
+        columns |= {"loss_discriminator": replaced_token_loss(parameters, model, batch, notes),
+                    "discriminator_accuracy": (said == replaced).double().mean(),
+                    "discriminator_precision": replaced[said].double().mean(),
+                    "discriminator_recall": said[replaced].double().mean()}
+    else:
+        answer = choice_logits(parameters, model, batch, notes).argmax(1)
+        columns |= {"loss_choice": multiple_choice_loss(parameters, model, batch, notes),
+                    "accuracy_replaced": (answer == 1)[replaced].double().mean(),
+                    "accuracy_unchanged": (answer == 0)[~replaced].double().mean(),
+                    "nota_share": (answer == 0).double().mean()}
+    return {name: float(value) for name, value in columns.items()}

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import support
 
 import compare
+import objectives
 
 TOLERANCE = 1e-4
 # The second step, after one with a learning rate that moves every parameter away from its initial value.
@@ -43,13 +44,15 @@ class Parity(support.TestCase):
                                                "--corpus.valid_fraction=0.1", "--corpus.rare_coverage=0.15",
                                                "--tokenizer.vocabulary_size=500"))
 
+    def dump(self, keys):
+        run = self.folder()
+        arguments = (f"--{key}={value}" for key, value in {**SETTINGS, "data.corpus": self.corpus, **keys}.items())
+        support.expect_code(0, support.tenfold("pretrain", *arguments, folder=run.path))
+        return run.run / "dump-step-2.h5"
+
     def check(self, keys):
         with self.subTest(**keys):
-            run = self.folder()
-            keys = {**SETTINGS, "data.corpus": self.corpus, **keys}
-            arguments = (f"--{key}={value}" for key, value in keys.items())
-            support.expect_code(0, support.tenfold("pretrain", *arguments, folder=run.path))
-            dump = run.run / "dump-step-2.h5"
+            dump = self.dump(keys)
             with contextlib.redirect_stdout(io.StringIO()) as table:
                 agrees = compare.compare(dump, TOLERANCE)
             self.assertTrue(agrees, table.getvalue())
@@ -62,10 +65,15 @@ class Parity(support.TestCase):
         for position in ("tupe-a", "tupe-r"):
             self.check({"model.position": position, "model.untie_cls": "false"})
 
+    def test_more_selected_rows_than_the_head_takes_at_once(self):
+        for kind in ("mlm", "multiple-choice"):
+            self.check({"objective.kind": kind, "data.global_batch": 64, "data.micro_batch": 64})
+
     def test_notes(self):
         for position in ("absolute", "relative", "tupe-r"):
             self.check({"model.position": position, **NOTES})
             self.check({"model.position": position, **UNEVEN_NOTES, "notes.rescale": "true"})
+        self.check({**NOTES, "notes.update_selected": "true", "notes.window": 3})
 
     def test_electra(self):
         for position in ("absolute", "tupe-r"):
@@ -80,6 +88,30 @@ class Parity(support.TestCase):
                 self.check({"objective.kind": "multiple-choice", "model.position": position, **notes})
         self.check({**CHOICE_OPTIONS, **UNEVEN_NOTES, "objective.candidates": 12, "objective.candidates_end": 6})
         self.check({**CHOICE_OPTIONS, "objective.sampling": "released"})
+
+    def test_trace_columns(self):
+        for kind in ("electra", "multiple-choice"):
+            few = {"objective.candidates": 4} if kind == "multiple-choice" else {}
+            dump = self.dump({"objective.kind": kind, "objective.mask_rate": 0.5, **few})
+            with h5py.File(dump) as file:
+                _, *step = compare.read_step(file)
+            with h5py.File(dump.parent / "trace.h5") as trace:
+                seen = {name: values[1] for name, values in trace["train"].items()}
+            expected = objectives.metrics(*step)
+            self.assertGreater(sum(0 < value for value in expected.values()), 6, "columns that tell something")
+            for name, value in expected.items():
+                with self.subTest(kind=kind, column=name):
+                    # One tie that rounding turns over among some 250 tokens is no error.
+                    self.assertAlmostEqual(seen[name], value, delta=value * (1e-4 if name.startswith("loss") else 2e-2))
+
+    def test_the_released_sampling_may_repeat_and_hit_the_truth(self):
+        run = self.dump({"objective.kind": "multiple-choice", "objective.sampling": "released"})
+        with h5py.File(run) as file:
+            real = file["batch/original"][()].flatten() > 0
+            truth, answers = file["batch/original"][()].flatten()[real], file["draws/candidates"][()][real]
+        wrong = answers[:, 2:]  # behind none of the above, and the truth where it was replaced
+        self.assertTrue((wrong == truth[:, None]).any())
+        self.assertTrue(any(len(set(row)) < len(row) for row in wrong.tolist()))
 
 
 if __name__ == "__main__":

@@ -226,13 +226,18 @@ def head_hidden(parameters, x):
     return layer_norm(parameters, "head.layer_norm", F.gelu(linear(parameters, "head.dense", x)))
 
 
-def masked_lm_loss(parameters, model, tokens, lengths, selected_rows, labels, selected_count, notes=None):
-    """Sum of the negative log-likelihoods (nats) of labels [n] at rows b * T + t of selected_rows [n], divided by the
-    number of selected tokens of the whole optimizer step."""
+def masked_lm_logits(parameters, model, tokens, lengths, selected_rows, notes=None):
+    """[n, V] at rows b * T + t of selected_rows [n]."""
     bias = position_bias(parameters, model, tokens.shape[1])
     x = encode(parameters, model, tokens, lengths, bias, notes).flatten(0, 1)[selected_rows]
     table = parameters["embeddings.token.weight"]
     if model.table_width is not None:
         table = linear(parameters, "projection", table)
-    logits = head_hidden(parameters, x) @ table.T + parameters["head.bias"]
+    return head_hidden(parameters, x) @ table.T + parameters["head.bias"]
+
+
+def masked_lm_loss(parameters, model, tokens, lengths, selected_rows, labels, selected_count, notes=None):
+    """Sum of the negative log-likelihoods (nats) of labels [n] at rows b * T + t of selected_rows [n], divided by the
+    number of selected tokens of the whole optimizer step."""
+    logits = masked_lm_logits(parameters, model, tokens, lengths, selected_rows, notes)
     return F.cross_entropy(logits, labels, reduction="sum") / selected_count

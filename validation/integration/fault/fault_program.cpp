@@ -1,15 +1,15 @@
 // Ranks that work and sum together until rank 1 goes wrong at step 20 in the way the first argument names.
 // Sample run: mpirun -n 3 fault_program throw
 
-#include <hdf5.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <exception>
+#include <stdexcept>
 #include <iostream>
 #include <optional>
 #include <thread>
 
+#include "io/hdf5.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/runtime.hpp"
 #include "parallel/signals.hpp"
@@ -27,27 +27,6 @@ constexpr std::chrono::seconds stall_timeout{3};
 constexpr int faulty_rank = 1;
 constexpr int faulty_step = 20;
 constexpr int last_step = 1500;
-
-/// An HDF5 file open on all ranks, as a checkpoint is while it is written.
-class ParallelFile {
- public:
-  explicit ParallelFile(MPI_Comm comm, const std::string& name) {
-    TENFOLD_VERIFY(H5dont_atexit() >= 0, "HDF5");  // closing the file at exit() would wait for the other ranks
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    TENFOLD_VERIFY(access >= 0 && H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL) >= 0, "HDF5");
-    file_ = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    TENFOLD_VERIFY(file_ >= 0 && H5Pclose(access) >= 0, name);
-  }
-  ~ParallelFile() {
-    // Closing is collective: the others may not come.
-    if (std::uncaught_exceptions() == 0) H5Fclose(file_);
-  }
-  ParallelFile(const ParallelFile&) = delete;
-  ParallelFile& operator=(const ParallelFile&) = delete;
-
- private:
-  hid_t file_ = -1;
-};
 
 void say(const std::string& line) {
   std::cout << line + "\n" << std::flush;
@@ -92,8 +71,11 @@ int main(int argc, char** argv) {
     const tenfold::Watchdog watchdog(runtime.world(), stall_timeout);
     std::optional<tenfold::StopSignals> signals;
     if (std::string(argv[1]) == "stoppable") signals.emplace();
-    std::optional<ParallelFile> file;
-    if (argc == 3) file.emplace(runtime.world().native(), argv[2]);
+    // A file open on all ranks, and something in it, as a checkpoint is while it is written.
+    std::optional<tenfold::hdf5::File> file;
+    std::optional<tenfold::hdf5::Dataset> values;
+    if (argc == 3)
+      values = file.emplace(tenfold::hdf5::File::create(argv[2], runtime.world())).create_dataset<float>("values", {8});
     say(tenfold::text("rank ", runtime.world().rank(), " pid ", getpid()));
     work(runtime, argv[1]);
     return ExitCode::done;

@@ -110,5 +110,53 @@ TEST(Inputs, SizesAndMethodsAreWhatTheirNamesSay) {
   EXPECT_EQ(read("tiny", "tupe-r").model.position, PositionEncoding::tupe_r);
 }
 
+TEST(Inputs, MethodsHaveThePapersNumbers) {
+  const auto resolved = [](const std::string& size, const std::string& method) {
+    const std::string folder = TENFOLD_INPUTS;
+    Settings settings =
+        pretrain(gather_sources({folder + "/sizes/" + size + ".ini", folder + "/methods/" + method + ".ini"}));
+    resolve(settings, 1);
+    return settings;
+  };
+  const Settings bert = resolved("base", "bert"), electra = resolved("base", "electra"),
+                 choice = resolved("base", "multiple-choice"), all = resolved("base", "tenfold");
+  EXPECT_EQ(bert.objective.kind, ObjectiveKind::mlm);
+  EXPECT_EQ(electra.objective.kind, ObjectiveKind::electra);
+  EXPECT_EQ(choice.objective.kind, ObjectiveKind::multiple_choice);
+  EXPECT_EQ(all.objective.kind, ObjectiveKind::multiple_choice);
+  EXPECT_EQ(all.model.position, PositionEncoding::tupe_r);
+  EXPECT_TRUE(all.notes.enabled);
+  EXPECT_TRUE(resolved("base", "notes").notes.enabled);
+  EXPECT_FALSE(bert.notes.enabled || electra.notes.enabled || choice.notes.enabled);
+  for (const Settings& settings : {bert, electra, choice, all}) {
+    const double kept = settings.objective.kind == ObjectiveKind::mlm ? 0.1 : 0.0;
+    EXPECT_EQ(settings.objective.mask_rate, 0.15);
+    EXPECT_EQ(settings.objective.leave_unmasked, kept);
+    EXPECT_EQ(settings.objective.replace_random, kept);
+  }
+  EXPECT_EQ(electra.objective.loss_weight, 50);
+  EXPECT_EQ(choice.objective.loss_weight, 20);
+  EXPECT_EQ(choice.objective.candidates, 10);
+  EXPECT_EQ(electra.objective.generator_divider, 3);
+  EXPECT_EQ(choice.objective.generator_divider, 3);
+  EXPECT_EQ(resolved("small", "electra").objective.generator_divider, 4);
+  EXPECT_EQ(resolved("small", "multiple-choice").objective.generator_divider, 2);
+  EXPECT_EQ(all.notes.mix, 0.5);
+  EXPECT_EQ(all.notes.update_rate, 0.1);
+  EXPECT_EQ(all.notes.window, 16);
+  EXPECT_EQ(resolved("small", "tenfold").notes.window, 8);
+}
+
+TEST(Inputs, LaterSourcesOverrideWhatAMethodSays) {
+  const std::string folder = std::string(TENFOLD_INPUTS) + "/methods/";
+  EXPECT_FALSE(pretrain(gather_sources({folder + "tenfold.ini", "--notes.enabled=false"})).notes.enabled);
+  const Settings tupe = pretrain(gather_sources({folder + "multiple-choice.ini", folder + "tupe-r.ini"}));
+  EXPECT_EQ(tupe.objective.kind, ObjectiveKind::mlm);
+  EXPECT_EQ(tupe.model.position, PositionEncoding::tupe_r);
+  EXPECT_THROW(pretrain(gather_sources({folder + "bert.ini", "--notes.mix=0.3"})), InputError);
+  EXPECT_THROW(pretrain(gather_sources({folder + "tenfold.ini", "--notes.enabled=false", "--notes.mix=0.3"})),
+               InputError);
+}
+
 }  // namespace
 }  // namespace tenfold
