@@ -116,6 +116,17 @@ def expect_whole_list_of_rare_words(folder):
     expect([all_words.get(word) for word in words] == list(found["rare/count"]), "rare words have the counts of the words")
 
 
+def expect_given_tokenizer_is_used(folder, files, corpus):
+    model, output = f"{folder}/given.model", f"{folder}/given.h5"
+    with open(model, "wb") as file:
+        file.write(bytes(corpus["tokenizer"]))
+    result = prepare(2, files, output, f"--tokenizer.model={model}", *KEYS[1:])
+    expect(result.returncode == 0, result.stderr)
+    given = contents(output)
+    for name in ("tokenizer", "train/tokens", "validation/tokens"):
+        expect((given[name] == corpus[name]).all(), f"{name} is that of the corpus whose tokenizer it is")
+
+
 def expect_refusals(folder, good):
     def write(name, data):
         with open(f"{folder}/{name}", "wb") as file:
@@ -136,13 +147,15 @@ def expect_refusals(folder, good):
         "few words": ([write("few.txt", b"a few words\n")], [], "corpus.valid_fraction|tokenizer.vocabulary_size"),
         "vocabulary": ([good], ["--tokenizer.vocabulary_size=500000"], "tokenizer.vocabulary_size"),
         "no model": ([good], ["--tokenizer.model=" + write("no.model", b"no model")], "no.model"),
+        "model and size": ([good], ["--tokenizer.model=" + good, "--tokenizer.vocabulary_size=400"], "tokenizer.vocabulary_size"),
+        "half a band": ([good], ["--corpus.rare_coverage=0", "--corpus.rare_min_count=5"], "corpus.rare_coverage = 0"),
         "no folder": ([good], [f"--corpus.file={folder}/nowhere/out.h5"], "corpus.file"),
         "not ours": ([good], [f"--corpus.file={good}"], "corpus.file"),
     }
     for name, (texts, keys, message) in cases.items():
         before, files = open(good, "rb").read(), set(os.listdir(folder))
         outputs = [k for k in keys if k.startswith("--corpus.file=")] or [f"--corpus.file={folder}/refused.h5"]
-        vocabulary = [k for k in keys if k.startswith("--tokenizer.vocabulary_size=")] or [KEYS[0]]
+        vocabulary = [k for k in keys if k.startswith("--tokenizer.")] or [KEYS[0]]
         others = [k for k in keys if k not in outputs + vocabulary]
         result = prepare(2, texts, outputs[0].split("=")[1], *vocabulary, *KEYS[1:], *others)
         expect(result.returncode == 2, f"{name}: exit code {result.returncode}: {result.stderr}")
@@ -163,6 +176,7 @@ def main():
             file.write(long_line * (3_000_000 // len(long_line) + 1) + b"\nbo\xffba \x07ku\xc3.\r\n\r\nka ba.")
         corpus = expect_same_on_any_ranks(folder, [plain, zipped, odd])
         expect_sound(f"{folder}/ranks1.h5", corpus)
+        expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
         result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
         expect_whole_list_of_rare_words(folder)

@@ -166,6 +166,20 @@ class Storage(support.TestCase):
             self.expect_same_end(run)
 
     @needs_mount
+    def test_prepare_on_a_full_disk_and_in_a_read_only_folder(self):
+        text = self.folder().path / "text.txt"
+        text.write_text(support.english_looking_text(1, 200))
+        with small_disk(1) as run:
+            (run.path / "ballast").write_bytes(bytes(shutil.disk_usage(run.path).free - 100_000))
+            arguments = ["prepare", f"--corpus.text={text}", f"--corpus.file={run.path / 'corpus.h5'}",
+                         f"--tokenizer.vocabulary_size={support.VOCABULARY}"]
+            for lack in ("make room", "Read-only file system"):
+                (line,) = support.our_lines(support.expect_code(2, support.tenfold(*arguments, ranks=2)).stderr)
+                self.assertRegex(line, rf"corpus\.file.*({lack})")
+                self.assertEqual([file.name for file in run.path.iterdir()], ["ballast"])
+                subprocess.run(["mount", "-o", "remount,ro", str(run.path)], check=True)
+
+    @needs_mount
     def test_a_read_only_folder_is_refused(self):
         with small_disk(4) as run:
             subprocess.run(["mount", "-o", "remount,ro", str(run.path)], check=True)
