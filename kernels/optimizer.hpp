@@ -25,18 +25,4 @@ void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm);
 void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient, const Tensor& weight,
            const Tensor& first_moment, const Tensor& second_moment);
 
-/// destination = source, between f32 and bf16 (round to nearest even), of equal element count.
-void convert(Queue& queue, const Tensor& source, const Tensor& destination);
-
-/// values[i] ~ N(mean, deviation) from the stream `key`: element i is a function of (key, i) (Box-Muller on Philox,
-/// f64).
-void fill_normal(Queue& queue, std::uint64_t key, float mean, float deviation, const Tensor& values);
-void fill(Queue& queue, float value, const Tensor& values);
-
-/// sum += values, f32 or bf16 values into f32 sum, of equal element count.
-void add(Queue& queue, const Tensor& values, const Tensor& sum);
-
-/// sum: f64 [1] += sum of values (f32 or i32, any shape) in a fixed order.
-void add_sum(Queue& queue, const Tensor& values, const Tensor& sum);
-
 }  // namespace tenfold::kernels

@@ -1,7 +1,8 @@
+#include "kernels/draw_candidates.hpp"
+
 #include <algorithm>
 #include <numbers>
 
-#include "kernels/gumbel.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"

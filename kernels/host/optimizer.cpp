@@ -1,35 +1,15 @@
 #include "kernels/optimizer.hpp"
 
-#include <array>
 #include <cmath>
-#include <numbers>
 
-#include "base/random.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/ordered_sum.hpp"
 
 namespace tenfold::kernels {
 
 namespace {
-
-struct Partials;  // names the scratch of the sums
-
-/// Sum of term(values[i]) in f64: block by block, blocks in order, whatever the number of threads.
-template <class T, class Term>
-double ordered_sum(detail::Label& label, const T* values, std::int64_t count, Term term) {
-  double* partials = detail::scratch<double, Partials>((count + detail::block_elements - 1) / detail::block_elements);
-  detail::for_blocks(label, count, detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = begin; i < end; ++i) sum += term(static_cast<double>(values[i]));
-    partials[begin / detail::block_elements] = sum;
-  });
-  double sum = 0;
-  for (std::int64_t begin = 0; begin < count; begin += detail::block_elements)
-    sum += partials[begin / detail::block_elements];
-  return sum;
-}
 
 /// What one step does to every element.
 struct Update {
@@ -69,24 +49,14 @@ void update(const Update& u, const float* gradient, float* weight, float* first,
   }
 }
 
-/// Elements 2 * pair and 2 * pair + 1 of the stream `key`: Box and Muller (1958) on one Philox block.
-std::array<double, 2> normal_pair(std::uint64_t key, std::int64_t pair) {
-  const auto block = philox(key, 0, 0, static_cast<std::uint64_t>(pair));
-  const auto first = static_cast<std::uint64_t>(block[0]) << 32U | block[1];
-  const auto second = static_cast<std::uint64_t>(block[2]) << 32U | block[3];
-  const double radius = std::sqrt(-2 * std::log(static_cast<double>((first >> 11U) + 1) * 0x1p-53));  // of (0, 1]
-  const double angle = 2 * std::numbers::pi * (static_cast<double>(second >> 11U) * 0x1p-53);
-  return {radius * std::cos(angle), radius * std::sin(angle)};
-}
-
 }  // namespace
 
 void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm) {
   static detail::Label label = "tenfold::global_norm::forward";
   const Queue::Region region(queue, label.c_str());
   detail::expect(norm, DType::f32, {1}, "global_norm: norm");
-  const double squares =
-      ordered_sum(label, gradient.data<float>(), gradient.elements(), [](double value) { return value * value; });
+  const double squares = detail::ordered_sum(label, gradient.data<float>(), gradient.elements(),
+                                             [](double value) { return value * value; });
   *norm.data<float>() = static_cast<float>(std::sqrt(squares));
 }
 
@@ -108,78 +78,6 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
   detail::for_blocks(label, weight.elements(), detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
     update(every, g + begin, w + begin, m + begin, v + begin, end - begin);
   });
-}
-
-void convert(Queue& queue, const Tensor& source, const Tensor& destination) {
-  static detail::Label label = "tenfold::convert::forward";
-  const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(source.elements() == destination.elements(), "convert ", source.shape().describe(), " to ",
-                 destination.shape().describe());
-  detail::by_storage_type(source, "convert: source", [&]<class From>() {
-    detail::by_storage_type(destination, "convert: destination", [&]<class To>() {
-      const From* from = source.data<From>();
-      To* to = destination.data<To>();
-      detail::for_blocks(label, source.elements(), detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-        for (std::int64_t i = begin; i < end; ++i) to[i] = detail::from_float<To>(detail::to_float(from[i]));
-      });
-    });
-  });
-}
-
-void fill_normal(Queue& queue, std::uint64_t key, float mean, float deviation, const Tensor& values) {
-  static detail::Label label = "tenfold::fill_normal::forward";
-  const Queue::Region region(queue, label.c_str());
-  auto* to = values.data<float>();
-  detail::for_blocks(label, values.elements(), detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
-    static_assert(detail::block_elements % 2 == 0, "a pair lies in one block");
-    for (std::int64_t i = begin; i < end; i += 2) {
-      const auto [even, odd] = normal_pair(key, i / 2);
-      to[i] = static_cast<float>(mean + deviation * even);
-      if (i + 1 < end) to[i + 1] = static_cast<float>(mean + deviation * odd);
-    }
-  });
-}
-
-void fill(Queue& queue, float value, const Tensor& values) {
-  static detail::Label label = "tenfold::fill::forward";
-  const Queue::Region region(queue, label.c_str());
-  auto* to = values.data<float>();
-  detail::for_blocks(label, values.elements(), detail::block_elements,
-                     [=](std::int64_t begin, std::int64_t end) { std::fill(to + begin, to + end, value); });
-}
-
-void add(Queue& queue, const Tensor& values, const Tensor& sum) {
-  static detail::Label label = "tenfold::add::forward";
-  const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(values.elements() == sum.elements(), "add ", values.shape().describe(), " to ",
-                 sum.shape().describe());
-  auto* to = sum.data<float>();
-  detail::by_storage_type(values, "add: values", [&]<class T>() {
-    const T* from = values.data<T>();
-    detail::for_blocks(label, values.elements(), detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) to[i] += detail::to_float(from[i]);
-    });
-  });
-}
-
-void add_sum(Queue& queue, const Tensor& values, const Tensor& sum) {
-  static detail::Label label = "tenfold::add_sum::forward";
-  const Queue::Region region(queue, label.c_str());
-  detail::expect(sum, DType::f64, {1}, "add_sum: sum");
-  const auto same = [](double value) { return value; };
-  auto* total = sum.data<double>();
-  switch (values.dtype()) {
-    case DType::f32:
-      *total += ordered_sum(label, values.data<float>(), values.elements(), same);
-      return;
-    case DType::i32:
-      *total += ordered_sum(label, values.data<std::int32_t>(), values.elements(), same);
-      return;
-    default:
-      throw Error(text("add_sum: values are ", name_of(values.dtype()), ", must be f32 or i32"));
-  }
 }
 
 }  // namespace tenfold::kernels

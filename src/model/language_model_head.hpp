@@ -3,7 +3,7 @@
 // The loss's scale is known before the forward pass, so that logits turn into their gradient at once, a block of rows
 // at a time; [R, V] never exists whole.
 
-#include "kernels/gumbel.hpp"
+#include "kernels/sample_tokens.hpp"
 #include "model/head_transform.hpp"
 #include "model/pass.hpp"
 

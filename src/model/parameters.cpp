@@ -2,7 +2,7 @@
 
 #include "base/random.hpp"
 #include "base/special_tokens.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace tenfold {
 

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "kernels/elementwise.hpp"
 #include "kernels/layer_norm.hpp"
 #include "kernels/linear.hpp"
-#include "kernels/optimizer.hpp"
 
 namespace tenfold {
 

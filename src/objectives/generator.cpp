@@ -5,8 +5,8 @@
 
 #include "base/random.hpp"
 #include "base/special_tokens.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/linear.hpp"
-#include "kernels/optimizer.hpp"
 
 namespace tenfold {
 

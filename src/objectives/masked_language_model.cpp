@@ -1,6 +1,6 @@
 #include "objectives/masked_language_model.hpp"
 
-#include "kernels/optimizer.hpp"
+#include "kernels/elementwise.hpp"
 
 namespace tenfold {
 

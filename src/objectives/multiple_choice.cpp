@@ -5,7 +5,7 @@
 #include "base/random.hpp"
 #include "base/special_tokens.hpp"
 #include "kernels/candidates.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/replaced_tokens.hpp"
 #include "kernels/statistics.hpp"
 

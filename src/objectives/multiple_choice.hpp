@@ -4,6 +4,7 @@
 // was replaced. The main model answers. Loss = L_MLM(controller) + weight x L_choice; no gradient flows through the
 // draws.
 
+#include "kernels/draw_candidates.hpp"
 #include "objectives/generator.hpp"
 
 namespace tenfold {

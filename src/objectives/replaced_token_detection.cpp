@@ -1,8 +1,8 @@
 #include "objectives/replaced_token_detection.hpp"
 
+#include "kernels/elementwise.hpp"
 #include "kernels/gelu.hpp"
 #include "kernels/linear.hpp"
-#include "kernels/optimizer.hpp"
 #include "kernels/replaced_tokens.hpp"
 #include "kernels/statistics.hpp"
 

@@ -136,7 +136,7 @@ void Reporter::validation(std::int64_t step, std::int64_t tokens, const Validato
   line << "validation at step " << step << std::fixed << std::setprecision(4);
   const auto add = [&](const Validator::Result& values) {
     for (double value : values.metrics) row.emplace_back(value);
-    const auto& [near, of, with, without] = values.masked_loss;
+    const auto& [near, of, with, without] = values.masked_losses;
     for (double value : {near, of, with, without}) row.emplace_back(value);
   };
   add(result);

@@ -12,7 +12,7 @@ class Validator {
  public:
   /// Loss means of selected tokens by where they stand: within the window of a rare word but in none, in a rare word,
   /// anywhere in sequences with one, in sequences without. NaN where there are none.
-  struct Split {
+  struct MaskedLosses {
     double near_rare_word, of_rare_word, with_rare_word, without_rare_word;
   };
 
@@ -21,7 +21,7 @@ class Validator {
 
   struct Result {
     std::vector<double> metrics;  ///< as objective().metric_names()
-    Split masked_loss;            ///< of the masked-LM loss
+    MaskedLosses masked_losses;   ///< of the masked-LM loss
   };
   /// `notes`: absent, as if there were none. Collective over `data`.
   Result run(Queue& queue, Communicator& data, Learner& learner, NoteTaker* notes);

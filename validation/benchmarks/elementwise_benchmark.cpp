@@ -1,5 +1,6 @@
 #include "base/random.hpp"
 #include "kernels/cross_entropy.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/embedding.hpp"
 #include "kernels/gather_rows.hpp"
 #include "kernels/gelu.hpp"

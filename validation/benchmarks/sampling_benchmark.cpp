@@ -4,7 +4,7 @@
 
 #include "base/random.hpp"
 #include "kernels/candidates.hpp"
-#include "kernels/gumbel.hpp"
+#include "kernels/draw_candidates.hpp"
 #include "kernels/linear.hpp"
 #include "kernels/notes.hpp"
 #include "kernels/replaced_tokens.hpp"

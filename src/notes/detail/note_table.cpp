@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "base/random.hpp"
+#include "kernels/elementwise.hpp"
 #include "kernels/notes.hpp"
-#include "kernels/optimizer.hpp"
 
 namespace tenfold::detail {
 

@@ -1,8 +1,9 @@
+#include "kernels/draw_candidates.hpp"
+
 #include <algorithm>
 #include <numeric>
 
 #include "chi_square.hpp"
-#include "kernels/gumbel.hpp"
 #include "op_test.hpp"
 
 namespace tenfold::test {

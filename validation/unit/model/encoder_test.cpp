@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "kernels/elementwise.hpp"
 #include "kernels/optimizer.hpp"
 #include "kernels/runtime.hpp"
 

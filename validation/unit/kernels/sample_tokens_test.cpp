@@ -1,4 +1,4 @@
-#include "kernels/gumbel.hpp"
+#include "kernels/sample_tokens.hpp"
 
 #include <algorithm>
 #include <numeric>
