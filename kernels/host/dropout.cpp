@@ -34,7 +34,9 @@ void mask_rows(detail::Label& label, const Tensor& x, const Tensor& lengths, con
           continue;
         }
         float* out = detail::target(to + n * width, buffer);
-        mask.apply(n, detail::load(from + n * width, width, buffer), out);
+        const std::uint16_t* draws = nullptr;
+        mask.draw(n, 1, &draws);
+        mask.apply(draws, detail::load(from + n * width, width, buffer), out);
         detail::store(out, width, to + n * width);
       }
     });

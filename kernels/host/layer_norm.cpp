@@ -103,14 +103,15 @@ struct Backward {
       dx[c] = scale * (dy[c] * gain[c] - row.one - (x[c] - centre) * scale * row.x);
   }
 
-  /// Rows [begin, end) of dx (may be dy); finish(n, dx of row n as f32, buffer of a row) follows for each row.
+  /// Rows [begin, end) of dx (may be dy); finish(first, count, their dx as f32, buffer of as many rows) follows for
+  /// every few of them.
   template <class T, class Finish>
   void rows(std::int64_t begin, std::int64_t end, const T* dy, const T* x, T* dx, float* dgain, float* dbias,
             const Finish& finish) const {
     float* buffer = detail::scratch<float, RowBuffers>(2 * together * width);
     for (std::int64_t first = begin; first < end; first += together) {
       const std::int64_t count = std::min(together, end - first);
-      const float *gradient[together], *in[together];
+      const float *gradient[together], *in[together], *done[together];
       Means row[together];
       for (std::int64_t r = 0; r < count; ++r) {
         const std::int64_t at = (first + r) * width;
@@ -123,8 +124,9 @@ struct Backward {
         float* out = detail::target(dx + at, buffer + r * width);
         input(first + r, row[r], gradient[r], in[r], out);
         detail::store(out, width, dx + at);
-        finish(first + r, out, buffer + (together + r) * width);
+        done[r] = out;
       }
+      finish(first, count, done, buffer + together * width);
     }
   }
 };
@@ -200,7 +202,7 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
     const T *gradient = dy.data<T>(), *in = x.data<T>();
     T* to = dx.data<T>();
     const auto rows = [=](std::int64_t begin, std::int64_t end, float* gain_sum, float* bias_sum) {
-      backward.rows(begin, end, gradient, in, to, gain_sum, bias_sum, [](std::int64_t, const float*, float*) {});
+      backward.rows(begin, end, gradient, in, to, gain_sum, bias_sum, [](auto...) {});
     };
     sum_over_rows(label, x[0], x[1], dgain.data<float>(), dbias.data<float>(), rows);
   });
@@ -226,11 +228,13 @@ void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tenso
       float* buffer = detail::scratch<float, RowBuffers>((together + 1) * width);
       float* stream_buffer = buffer + together * width;
       const float* in[together];
+      const std::uint16_t* draws[together];
+      mask.draw(begin, end - begin, draws);
       for (std::int64_t n = begin; n < end; ++n) {
         const std::int64_t at = n * width;
         float* row = buffer + (n - begin) * width;
         float* total = detail::target(sums + at, row);
-        mask.apply(n, detail::load(added + at, width, row), total);
+        mask.apply(draws[n - begin], detail::load(added + at, width, row), total);
         add(detail::load(stream + at, width, stream_buffer), total, width);
         detail::store(total, width, sums + at);
         in[n - begin] = detail::load(sums + at, width, row);  // as backward will see it, rounded
@@ -259,10 +263,15 @@ void residual_layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& 
     T *to_residual = dresidual.data<T>(), *to_branch = dbranch.data<T>();
     const auto rows = [=](std::int64_t begin, std::int64_t end, float* gain_sum, float* bias_sum) {
       backward.rows(begin, end, gradient, in, to_residual, gain_sum, bias_sum,
-                    [&](std::int64_t n, const float* whole, float* buffer) {
-                      float* masked = detail::target(to_branch + n * width, buffer);
-                      mask.apply(n, whole, masked);
-                      detail::store(masked, width, to_branch + n * width);
+                    [&](std::int64_t first, std::int64_t count, const float* const* whole, float* buffer) {
+                      const std::uint16_t* draws[together];
+                      mask.draw(first, count, draws);
+                      for (std::int64_t r = 0; r < count; ++r) {
+                        T* row = to_branch + (first + r) * width;
+                        float* masked = detail::target(row, buffer + r * width);
+                        mask.apply(draws[r], whole[r], masked);
+                        detail::store(masked, width, row);
+                      }
                     });
     };
     sum_over_rows(label, sum[0], width, dgain.data<float>(), dbias.data<float>(), rows);

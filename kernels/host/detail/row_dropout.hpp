@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/dropout_mask.hpp"
 #include "kernels/host/detail/operands.hpp"
 
@@ -21,26 +22,33 @@ class RowDropout {
     length_ = rows / dropout.samples[0];
   }
 
-  /// y = dropout(x) for the `width` elements of a row; y may be x.
-  void apply(std::int64_t row, const float* x, float* y) const {
-    if (!mask_) {
-      if (x != y) std::copy_n(x, width_, y);
-      return;
-    }
-    alignas(64) std::uint16_t buffer[DropoutMask::buffer_size(piece)];
-    const std::int64_t first = row % length_ * width_;
-    const std::uint16_t threshold = mask_->threshold;
-    const float scale = mask_->scale;
-    for (std::int64_t begin = 0; begin < width_; begin += piece) {
-      const std::int64_t count = std::min(piece, width_ - begin);
-      const std::uint16_t* draw = mask_->draw(samples_[row / length_], first + begin, count, buffer);
-#pragma omp simd
-      for (std::int64_t c = 0; c < count; ++c) y[begin + c] = draw[c] >= threshold ? x[begin + c] * scale : 0.0F;
+  /// The draws of rows [first, first + count), a pointer each, null where nothing is dropped. They lie in memory of the
+  /// calling thread, until its next call. Several rows at once, as draws of 256 elements and more are the fastest.
+  void draw(std::int64_t first, std::int64_t count, const std::uint16_t** rows) const {
+    std::fill_n(rows, count, nullptr);
+    if (!mask_) return;
+    auto* buffer = scratch<std::uint16_t, RowDropout>(count * DropoutMask::buffer_size(width_));
+    for (std::int64_t n = first; n < first + count;) {  // rows of one sample are consecutive elements
+      const std::int64_t sample = n / length_, end = std::min(first + count, (sample + 1) * length_);
+      const std::uint16_t* draws = mask_->draw(samples_[sample], n % length_ * width_, (end - n) * width_, buffer);
+      buffer += DropoutMask::buffer_size((end - n) * width_);
+      for (; n < end; ++n, draws += width_) rows[n - first] = draws;
     }
   }
 
+  /// y = dropout(x) for the `width` elements of a row; y may be x.
+  void apply(const std::uint16_t* draws, const float* x, float* y) const {
+    if (draws == nullptr) {
+      if (x != y) std::copy_n(x, width_, y);
+      return;
+    }
+    const std::uint16_t threshold = mask_->threshold;
+    const float scale = mask_->scale;
+#pragma omp simd
+    for (std::int64_t c = 0; c < width_; ++c) y[c] = draws[c] >= threshold ? x[c] * scale : 0.0F;
+  }
+
  private:
-  static constexpr std::int64_t piece = 1024;
   std::optional<DropoutMask> mask_;
   const std::int64_t* samples_ = nullptr;
   std::int64_t length_ = 1;
