@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <stdexcept>
 #include <iostream>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "io/hdf5.hpp"
