@@ -4,8 +4,7 @@ Sample run:  /usr/bin/python3 validation/scaling/methods.py --precision.compute=
 
 Plain masked-LM (inputs/methods/bert.ini) and the method alternate on the same cores. The time ratio is that of a step: the median
 over pairs of runs, and that of the fastest runs of each; the FLOPs ratio is what `tenfold plan` counts; the utilisation ratio is
-FLOPs over median time. Notes run on two ranks as well, where
-they travel. Other arguments go to `tenfold bench`.
+FLOPs over median time. Notes run on two ranks as well, where they travel. Other arguments go to `tenfold bench`.
 """
 
 import argparse
