@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
+#include "parallel/watchdog.hpp"
 #include "preparation/passes.hpp"
 #include "preparation/rare_words.hpp"
 #include "preparation/tokenizer_training.hpp"
@@ -202,11 +203,16 @@ std::string summary(const std::string& path, const Survey& survey, const Tokeniz
 
 void prepare(const Settings& settings, MpiCommunicator& world) {
   const auto start = Clock::now();
+  const Watchdog watchdog(world, std::chrono::duration<double>(settings.parallel.stall_timeout));
+  Progress& progress = world.progress();
   const bool root = world.rank() == 0;
   const CorpusSettings& keys = settings.corpus;
+  progress.region("tenfold::prepare::survey");
   const auto output = agree(world, [&] { return std::make_unique<Output>(keys.file, root); });
   const Survey survey = survey_text(keys.text, world);
+  progress.region("tenfold::prepare::tokenizer");
   const Tokenizer tokenizer = make_tokenizer(settings, survey, world);
+  progress.region("tenfold::prepare::count");
   UnitEncoder encoder(tokenizer);
   const TextCounts counts = count_text(survey, encoder, keys.valid_fraction, world);
   expect_both_splits(counts.places);
@@ -217,6 +223,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
                   {.coverage = keys.rare_coverage, .minimum = keys.rare_min_count, .maximum = keys.rare_max_count});
   const std::vector<RareWord> rare = rare_words_of(counts.words, band, world);
 
+  progress.region("tenfold::prepare::write");
   const std::int64_t bytes = bytes_needed(counts, covered(classes, band), tokenizer, world);
   agree(world, [&] { output->expect_room(bytes); });
   hdf5::File file = hdf5::File::create(output->temporary(), world);
@@ -227,6 +234,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
                                           .places = counts.places,
                                           .rare = rare},
                                          world);
+  const Progress::Waiting waiting(progress, "writing the corpus");
   write_words(file, counts.words, world);
   write_rare_words(file, rare, world);
   write_tokenizer(file, tokenizer, world);

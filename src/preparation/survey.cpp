@@ -56,10 +56,14 @@ struct FileFacts {
   std::int64_t crc32;
 };
 
-FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches) {
+FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches,
+                      Progress& progress) {
   TextFile file(path);
   TextCheck check(path);
-  UnitReader reader(file, 0, {}, [&](std::string_view bytes) { check.look(bytes); });
+  UnitReader reader(file, 0, {}, [&](std::string_view bytes) {
+    check.look(bytes);
+    progress.tick();
+  });
   Unit unit;
   const std::size_t first = batches.size();
   bool full = true;
@@ -86,7 +90,7 @@ void refuse_repeated(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-Survey survey_text(const std::vector<std::string>& paths, Communicator& world) {
+Survey survey_text(const std::vector<std::string>& paths, MpiCommunicator& world) {
   refuse_repeated(paths);
   std::vector<TextBatch> batches;
   std::vector<FileFacts> facts;
@@ -98,7 +102,7 @@ Survey survey_text(const std::vector<std::string>& paths, Communicator& world) {
   });
   agree(world, [&] {
     for (std::size_t i = rank; i < paths.size(); i += size)
-      facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches));
+      facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches, world.progress()));
   });
   Survey survey;
   survey.batches = world.all_gather_v(std::span<const TextBatch>(batches)).values;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "parallel/communicator.hpp"
+#include "parallel/mpi_communicator.hpp"
 #include "preparation/unit_reader.hpp"
 
 namespace tenfold {
@@ -36,7 +36,7 @@ struct Survey {
 
 /// Reads every file once, each on one rank. Throws, on all ranks, an InputError that names a file that is
 /// missing, unreadable, damaged, binary, not UTF-8, given twice, or without a word. Collective.
-Survey survey_text(const std::vector<std::string>& paths, Communicator& world);
+Survey survey_text(const std::vector<std::string>& paths, MpiCommunicator& world);
 
 /// Batches [begin, end) of a rank: a contiguous part of the text of about 1/size of its bytes.
 struct Share {

@@ -116,6 +116,7 @@ WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& 
     for (const auto& split : splits) split->writer.flush();
   };
   pass_over(survey, "write", world, visit, meet);
+  const Progress::Waiting waiting(world.progress(), "writing the corpus");
   WrittenText written;
   for (const Split split : {Split::train, Split::validation}) {
     const auto index = static_cast<std::size_t>(split);

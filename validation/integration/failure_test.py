@@ -52,6 +52,21 @@ class Failure(support.TestCase):
                                              {"parallel.stall_timeout": STALL_TIMEOUT})
         self.assertRegex(said, rf"tenfold: rank \d \(host \S+, pid {victim}\) stalled for \d+ s at {PLACE}")
 
+    def test_a_stopped_rank_ends_prepare_and_is_named(self):
+        run = self.folder()
+        text = run.path / "text.txt"
+        text.write_text(support.english_looking_text(1, 200) * 400)
+        words = support.command("prepare", f"--corpus.text={text}", "--corpus.file=corpus.h5", "--corpus.valid_fraction=0.05",
+                                f"--tokenizer.vocabulary_size={support.VOCABULARY}",
+                                f"--parallel.stall_timeout={STALL_TIMEOUT}", ranks=RANKS)
+        with support.Job(words, run.path) as job:
+            job.wait_for("^count ", job.errors)  # the next pass begins
+            ranks = job.ranks()
+            victim = random.choice(ranks)
+            os.kill(victim, signal.SIGSTOP)
+            said = self.expect_end(job, ranks, STALL_TIMEOUT + SECONDS).stderr
+        self.assertRegex(said, rf"tenfold: rank \d \(host \S+, pid {victim}\) stalled for \d+ s at step 0 in tenfold::prepare::\w+")
+
     def test_a_damaged_corpus_ends_all_and_is_named(self):
         run = self.folder()
         damaged = shutil.copy(support.corpus(), run.path / "damaged.h5")
