@@ -54,11 +54,12 @@ class Failure(support.TestCase):
 
     def test_a_stopped_rank_ends_prepare_and_is_named(self):
         run = self.folder()
-        text = run.path / "text.txt"
+        text, model = run.path / "text.txt", run.path / "tokenizer.model"
         text.write_text(support.english_looking_text(1, 200) * 400)
+        with h5py.File(support.corpus()) as corpus:
+            model.write_bytes(corpus["tokenizer"][()].tobytes())
         words = support.command("prepare", f"--corpus.text={text}", "--corpus.file=corpus.h5", "--corpus.valid_fraction=0.05",
-                                f"--tokenizer.vocabulary_size={support.VOCABULARY}",
-                                f"--parallel.stall_timeout={STALL_TIMEOUT}", ranks=RANKS)
+                                f"--tokenizer.model={model}", f"--parallel.stall_timeout={STALL_TIMEOUT}", ranks=RANKS)
         with support.Job(words, run.path) as job:
             job.wait_for("^count ", job.errors)  # the next pass begins
             ranks = job.ranks()
