@@ -1,7 +1,8 @@
 #pragma once
 // A checkpoint is one HDF5 file of logical tensors, whatever the ranks: it is written by any number of them and read by
 // any other. FORMATS.md has the layout. A file under its final name is complete and was read back; any damage since
-// shows in its digest. All functions taking a communicator are collective: its ranks return, or throw, alike.
+// shows in its digest. All functions taking a communicator are collective: its ranks return, or throw, alike;
+// where one names InputError, an AgreedError may bear its exit code.
 
 #include <cstdint>
 #include <map>
