@@ -62,6 +62,32 @@ Words load_words(const BFloat16* line, std::int64_t next) {
 template <class T>
 constexpr std::int64_t per_word = 4 / sizeof(T);
 
+/// Words of 32 neighbouring columns of a line: in order (f32), or each with its neighbour on the next line in the upper
+/// half (bf16), interleaved four by four as one instruction does it.
+void load_line(const float* line, std::int64_t, Words& first, Words& second) {
+  first = load<Words>(line);
+  second = load<Words>(line + lanes);
+}
+void load_line(const BFloat16* line, std::int64_t next, Words& first, Words& second) {
+  using Pairs = std::uint16_t __attribute__((vector_size(4 * lanes)));
+  Pairs lower, upper;
+  for (int i = 0; i < 2 * lanes; ++i) {
+    lower[i] = static_cast<std::uint16_t>(i / 8 * 8 + i % 8 / 2 + i % 2 * 2 * lanes);
+    upper[i] = static_cast<std::uint16_t>(lower[i] + 4);
+  }
+  const auto low = load<Pairs>(line), high = load<Pairs>(line + next);
+  first = reinterpret_cast<Words>(__builtin_shuffle(low, high, lower));
+  second = reinterpret_cast<Words>(__builtin_shuffle(low, high, upper));
+}
+
+/// Where load_line puts a column, counting through both vectors.
+constexpr int place_of(float, int column) {
+  return column;
+}
+constexpr int place_of(BFloat16, int column) {
+  return column / 8 * 4 + column % 4 + column % 8 / 4 * static_cast<int>(lanes);
+}
+
 Floats sum_of_elements(float, Words words) {
   return reinterpret_cast<Floats>(words);
 }
@@ -69,33 +95,50 @@ Floats sum_of_elements(BFloat16, Words words) {
   return reinterpret_cast<Floats>(words << 16) + reinterpret_cast<Floats>(words & 0xFFFF0000U);
 }
 
-/// One tile of a transposition: `groups` times 16 rows by a cache line of columns. Whole cache lines of the source are
+/// row_sums[0 .. 31] += sums over the lines of what load_line made of them.
+template <class T>
+void add_sums(const Words (&words)[2][lanes], float* row_sums) {
+  Floats sums[2] = {};
+  for (int half = 0; half < 2; ++half)
+    for (const Words& word : words[half]) sums[half] += sum_of_elements(T{}, word);
+  for (int half = 0; half < 2; ++half) {
+    Words places;
+    for (int lane = 0; lane < lanes; ++lane)
+      places[lane] = static_cast<std::uint32_t>(place_of(T{}, half * static_cast<int>(lanes) + lane));
+    const Floats total = load<Floats>(row_sums + half * lanes) + __builtin_shuffle(sums[0], sums[1], places);
+    std::memcpy(row_sums + half * lanes, &total, sizeof total);
+  }
+}
+
+/// One tile of a transposition: `parts` times 32 rows by a cache line of columns. Whole cache lines of the source are
 /// read at once: they would not survive in the cache until their other half is wanted.
-template <class T, int groups>
+template <class T, int parts>
 void transpose_tile(const T* source, std::int64_t stride, T* dense, std::int64_t columns, float* row_sums) {
-  Words words[groups][lanes];
+  Words words[parts][2][lanes];
   for (int i = 0; i < lanes; ++i)
-    for (int group = 0; group < groups; ++group)
-      words[group][i] = load_words(source + per_word<T> * i * stride + group * lanes, stride);
-  for (int group = 0; group < groups; ++group) {
-    if (row_sums != nullptr) {
-      auto sums = load<Floats>(row_sums + group * lanes);
-      for (int i = 0; i < lanes; ++i) sums += sum_of_elements(T{}, words[group][i]);
-      std::memcpy(row_sums + group * lanes, &sums, sizeof sums);
+    for (int part = 0; part < parts; ++part)
+      load_line(source + per_word<T> * i * stride + part * 2 * lanes, stride, words[part][0][i], words[part][1][i]);
+  for (int part = 0; part < parts; ++part) {
+    const std::int64_t first = part * 2 * lanes;
+    if (row_sums != nullptr) add_sums<T>(words[part], row_sums + first);
+    for (Words(&half)[lanes] : words[part]) transpose(half);
+#pragma GCC unroll 32
+    for (int row = 0; row < 2 * lanes; ++row) {
+      const int place = place_of(T{}, row);
+      store(words[part][place / lanes][place % lanes], dense + (first + row) * columns);
     }
-    transpose(words[group]);
-    for (int row = 0; row < lanes; ++row) store(words[group][row], dense + (group * lanes + row) * columns);
   }
 }
 
 /// Tiles of rows [row, end), then narrower ones; the first row not done is returned.
-template <class T, int groups>
+template <class T, int parts>
 std::int64_t transpose_tiles(const T* source, std::int64_t stride, std::int64_t row, std::int64_t end, T* dense,
                              std::int64_t columns, float* row_sums) {
-  for (; row + groups * lanes <= end; row += groups * lanes)
-    transpose_tile<T, groups>(source + row, stride, dense + row * columns, columns,
-                              row_sums == nullptr ? nullptr : row_sums + row);
-  if constexpr (groups > 1) return transpose_tiles<T, groups / 2>(source, stride, row, end, dense, columns, row_sums);
+  constexpr std::int64_t rows = parts * 2 * lanes;
+  for (; row + rows <= end; row += rows)
+    transpose_tile<T, parts>(source + row, stride, dense + row * columns, columns,
+                             row_sums == nullptr ? nullptr : row_sums + row);
+  if constexpr (parts > 1) return transpose_tiles<T, parts / 2>(source, stride, row, end, dense, columns, row_sums);
   return row;
 }
 
@@ -119,13 +162,13 @@ void copy_elements(const Matrix& source, std::int64_t row, std::int64_t row_end,
 
 template <class T>
 void copy_dense_as(const Matrix& source, std::int64_t begin, std::int64_t end, T* out, float* row_sums) {
-  constexpr int groups = 128 / (lanes * sizeof(T));
+  constexpr int parts = 128 / (2 * lanes * sizeof(T));
   constexpr std::int64_t tile = lanes * per_word<T>;
   std::int64_t row = begin, column = 0;
   if (source.row_stride == 1)
     for (; column + tile <= source.columns; column += tile)
-      row = transpose_tiles<T, groups>(static_cast<const T*>(source.data) + column * source.column_stride,
-                                       source.column_stride, begin, end, out + column, source.columns, row_sums);
+      row = transpose_tiles<T, parts>(static_cast<const T*>(source.data) + column * source.column_stride,
+                                      source.column_stride, begin, end, out + column, source.columns, row_sums);
   copy_elements(source, begin, row, column, out, row_sums);
   copy_elements(source, row, end, 0, out, row_sums);
 }
