@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t chunk_bytes = 64 << 10;
 /// Elements that one collective call takes from a rank at most.
-constexpr std::int64_t slice = 4 << 20;
+constexpr std::int64_t slice = 256 << 10;
 
 template <class T>
 hdf5::Layout layout_of(std::int64_t elements) {

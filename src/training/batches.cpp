@@ -14,12 +14,7 @@ HostBatch::HostBatch(const BatchShape& shape)
       selected_rows(static_cast<std::size_t>(shape.selected)),
       labels(selected_rows.size()),
       samples(lengths.size()),
-      neighbourhoods(selected_rows.size()) {
-  const auto capacity = static_cast<std::size_t>(note_capacity(shape));
-  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.slots, &notes.window_begin, &notes.window_end})
-    integers->reserve(capacity);
-  notes.sources.reserve(capacity);
-}
+      neighbourhoods(selected_rows.size()) {}
 
 std::int64_t note_capacity(const BatchShape& shape) {
   return std::max<std::int64_t>(shape.rows() / 2, 1);

@@ -6,10 +6,14 @@ namespace tenfold {
 
 namespace {
 
+/// Most rare-word occurrences of a rank's share of a step.
+std::int64_t step_occurrences(const Settings& settings, const BatchShape& shape) {
+  return settings.data.global_batch / *settings.parallel.data / shape.sequences * note_capacity(shape);
+}
+
 /// Most rows that a rank asks for in a step.
 std::int64_t step_capacity(const Settings& settings, std::int64_t keys, const BatchShape& shape) {
-  const std::int64_t batches = settings.data.global_batch / *settings.parallel.data / shape.sequences;
-  return std::min(keys, batches * note_capacity(shape));
+  return std::min(keys, step_occurrences(settings, shape));
 }
 
 std::int64_t look_up_capacity(std::int64_t keys, const BatchShape& shape) {
@@ -24,6 +28,10 @@ NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t 
                   step_capacity(settings, keys, shape), settings.run.seed, arena),
       width_(settings.model.width),
       looked_up_(arena.allocate(DType::f32, {look_up_capacity(keys, shape), settings.model.width})) {
+  const auto occurrences = static_cast<std::size_t>(step_occurrences(settings, shape));
+  keys_.reserve(occurrences);
+  sources_.reserve(occurrences);
+  vectors_.reserve(occurrences * static_cast<std::size_t>(width_));
   dictionary_.initialise();
 }
 

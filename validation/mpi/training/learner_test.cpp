@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 
 #include "allocations.hpp"
@@ -27,7 +28,13 @@ class KernelLibraries : public ::testing::Environment {
 };
 [[maybe_unused]] const auto* const kernel_libraries = ::testing::AddGlobalTestEnvironment(new KernelLibraries);
 
-Settings small(ObjectiveKind kind, Precision precision) {
+struct Case {
+  ObjectiveKind objective;
+  Precision precision;
+  bool notes = false;
+};
+
+Settings small(const Case& wanted) {
   Settings settings;
   settings.data.sequence_length = 16;
   settings.data.global_batch = 24;
@@ -36,16 +43,17 @@ Settings small(ObjectiveKind kind, Precision precision) {
   settings.model.width = 32;
   settings.model.heads = 2;
   settings.model.feed_forward = 64;
-  settings.objective.kind = kind;
-  settings.precision = precision;
+  settings.objective.kind = wanted.objective;
+  settings.precision = wanted.precision;
+  settings.notes.enabled = wanted.notes;
   resolve(settings, testing::world().size());
   return settings;
 }
 
-class EveryObjective : public ::testing::TestWithParam<std::pair<ObjectiveKind, Precision>> {};
+class EveryObjective : public ::testing::TestWithParam<Case> {};
 
 TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
-  const Settings settings = small(GetParam().first, GetParam().second);
+  const Settings settings = small(GetParam());
   Communicator& world = testing::world();
   Queue queue;
   Arena arena(queue.device());
@@ -53,7 +61,10 @@ TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
   learner.initialise(queue);
   GradientReducer reducer(world, learner.parameters().gradients());
   const RandomSequences sequences(vocabulary, settings.data.sequence_length, 1);
-  BatchPipeline pipeline(sequences, settings, vocabulary, learner.batch_shape(), world, nullptr);
+  std::unique_ptr<NoteTaker> notes;
+  if (settings.notes.enabled)
+    notes = std::make_unique<NoteTaker>(world, settings, RandomSequences::rare_keys, learner.batch_shape(), arena);
+  BatchPipeline pipeline(sequences, settings, vocabulary, learner.batch_shape(), world, notes.get());
   pipeline.start(1);
   double first_loss = 0;
   double last_loss = 0;
@@ -61,7 +72,7 @@ TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
     const std::span<const HostBatch> batches = pipeline.advance(queue, false);
     const Counts counts = all_reduce(world, pipeline.counts());
     const int before = testing::allocations();
-    const StepResult result = learner.step(queue, world, reducer, nullptr, batches, counts, step, 1e-3);
+    const StepResult result = learner.step(queue, world, reducer, notes.get(), batches, counts, step, 1e-3);
     const int allocated = testing::allocations() - before;
     EXPECT_TRUE(step == 1 || allocated == 0) << allocated << " allocations in step " << step;
     (step == 1 ? first_loss : last_loss) = result.metrics.front();
@@ -71,7 +82,7 @@ TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
 }
 
 TEST_P(EveryObjective, TakesTheMemoryThatWasPlanned) {
-  const Settings settings = small(GetParam().first, GetParam().second);
+  const Settings settings = small(GetParam());
   Arena planned(DeviceKind::host, Arena::Mode::plan);
   const Learner plan(settings, vocabulary, planned);
   Arena taken(DeviceKind::host);
@@ -80,10 +91,11 @@ TEST_P(EveryObjective, TakesTheMemoryThatWasPlanned) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Objectives, EveryObjective,
-                         ::testing::Values(std::pair(ObjectiveKind::mlm, Precision::f32),
-                                           std::pair(ObjectiveKind::mlm, Precision::bf16),
-                                           std::pair(ObjectiveKind::electra, Precision::f32),
-                                           std::pair(ObjectiveKind::multiple_choice, Precision::bf16)));
+                         ::testing::Values(Case{ObjectiveKind::mlm, Precision::f32},
+                                           Case{ObjectiveKind::mlm, Precision::bf16},
+                                           Case{ObjectiveKind::mlm, Precision::f32, true},
+                                           Case{ObjectiveKind::electra, Precision::f32},
+                                           Case{ObjectiveKind::multiple_choice, Precision::bf16, true}));
 
 }  // namespace
 }  // namespace tenfold
