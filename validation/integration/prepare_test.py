@@ -125,6 +125,30 @@ def expect_given_tokenizer_is_used(folder, files, corpus):
     given = contents(output)
     for name in ("tokenizer", "train/tokens", "validation/tokens"):
         expect((given[name] == corpus[name]).all(), f"{name} is that of the corpus whose tokenizer it is")
+    return model
+
+
+def peak_memory(text, output, *keys):
+    """MB that one rank took at its most. A process starts with the peak of the one that made it: hence one in between."""
+    between = ("import os, sys; _, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0); "
+               "print(usage.ru_maxrss); sys.exit(status != 0)")
+    command = [sys.executable, "-c", between, tenfold, "prepare", f"--corpus.text={text}", f"--corpus.file={output}", *keys]
+    result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    expect(result.returncode == 0, result.stderr)
+    return int(result.stdout.splitlines()[-1]) / 1024
+
+
+def expect_memory_of_distinct_words(folder, model):
+    """Four times the text with the same words, no more memory: its tokens alone would take 50 MB more."""
+    once = made_up_text(5, 30)
+    peaks = []
+    for megabytes in (24, 96):
+        text = f"{folder}/long.txt"
+        with open(text, "w") as file:
+            file.writelines(once for _ in range(megabytes * 1_000_000 // len(once)))
+        peaks.append(peak_memory(text, f"{folder}/long.h5", f"--tokenizer.model={model}", *KEYS[1:]))
+        os.remove(text)
+    expect(peaks[1] < peaks[0] + 10, f"24 MB of text take {peaks[0]:.1f} MB of memory, 96 MB of the same words {peaks[1]:.1f}")
 
 
 def expect_refusals(folder, good):
@@ -176,7 +200,8 @@ def main():
             file.write(long_line * (3_000_000 // len(long_line) + 1) + b"\nbo\xffba \x07ku\xc3.\r\n\r\nka ba.")
         corpus = expect_same_on_any_ranks(folder, [plain, zipped, odd])
         expect_sound(f"{folder}/ranks1.h5", corpus)
-        expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
+        model = expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
+        expect_memory_of_distinct_words(folder, model)
         result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
         expect_whole_list_of_rare_words(folder)
