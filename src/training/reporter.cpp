@@ -99,13 +99,11 @@ void Reporter::step(const StepRecord& record) {
   }
   trace_.append("train", row);
 
-  seconds_ += record.seconds + record.seconds_checkpoint;
+  if (steps_ == 0)
+    start_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(record.seconds));
+  ++steps_;
   tokens_ += record.counts.tokens;
   flops_ += record.flops;
-  constexpr double smoothing = 0.1;
-  smoothed_step_seconds_ = smoothed_step_seconds_ == 0
-                               ? record.seconds
-                               : smoothed_step_seconds_ + smoothing * (record.seconds - smoothed_step_seconds_);
   last_step_ = record.step;
   last_loss_ = record.result.metrics.front();
   const std::string line = describe(record);
@@ -124,7 +122,8 @@ std::string Reporter::describe(const StepRecord& record) const {
       << std::fixed << std::setprecision(3) << "  norm " << record.result.gradient_norm << std::setprecision(0) << "  "
       << record.counts.tokens / record.seconds << " tokens/s  " << std::setprecision(1)
       << record.flops / record.seconds / giga << " GFLOP/s  left "
-      << duration(smoothed_step_seconds_ * static_cast<double>(settings_.run.steps - record.step));
+      << duration(seconds_since(start_) / static_cast<double>(steps_) *
+                  static_cast<double>(settings_.run.steps - record.step));
   if (record.result.skipped) out << "  SKIPPED: loss or gradient not finite";
   return out.str();
 }
@@ -160,12 +159,14 @@ void Reporter::say(const std::string& words) {
 void Reporter::finish(const char* status) {
   std::ostringstream line;
   line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4);
-  if (seconds_ > 0)
-    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds_)
-         << ", " << tokens_ / seconds_ << " tokens/s, " << std::setprecision(1) << flops_ / seconds_ / giga
-         << " model GFLOP/s, utilisation " << std::setprecision(3) << flops_ / seconds_ / peak_;
-  else
+  if (steps_ > 0) {
+    const double seconds = seconds_since(start_);
+    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds)
+         << ", " << tokens_ / seconds << " tokens/s, " << std::setprecision(1) << flops_ / seconds / giga
+         << " model GFLOP/s, utilisation " << std::setprecision(3) << flops_ / seconds / peak_;
+  } else {
     line << ", nothing was left to do";
+  }
   say(line.str());
   mllog_.end("run_stop", {{"status", status}, {"samples_count", last_step_ * settings_.data.global_batch}});
   trace_.close();

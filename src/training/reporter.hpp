@@ -60,9 +60,10 @@ class Reporter {
   bool terminal_;
   bool progress_shown_ = false;
   Clock::time_point last_shown_;
-  // Since the start of this job.
-  double seconds_ = 0, tokens_ = 0, flops_ = 0;
-  double smoothed_step_seconds_ = 0;
+  // Of this job. Rates and the time left are of all the time since its first step began, validation and saves included.
+  Clock::time_point start_;
+  std::int64_t steps_ = 0;
+  double tokens_ = 0, flops_ = 0;
   std::int64_t last_step_ = 0;
   double last_loss_ = 0;
 };
