@@ -31,11 +31,14 @@ def read_trace(path):
     return tables
 
 
-def smoothed(values, points=200):
-    """Means over stretches of equal length, about `points` of them, and the index at which each ends."""
-    stretch = max(1, len(values) // points)
-    ends = np.arange(stretch, len(values) + 1, stretch)
-    return np.add.reduceat(values[:ends[-1]], ends - stretch) / stretch, ends - 1
+def ends_of_stretches(rows, points=200):
+    """Indices of the last row of each of about `points` stretches that follow one another and leave out no row."""
+    return np.unique(np.linspace(0, rows, min(rows, points) + 1).astype(int)[1:]) - 1
+
+
+def sums(values, ends):
+    """Sums over the stretches that end there."""
+    return np.diff(np.append(0, np.cumsum(values, dtype=np.float64)[ends]))
 
 
 def plot(traces, out):
@@ -43,23 +46,23 @@ def plot(traces, out):
     for name, tables in traces.items():
         train, validation = tables["train"], tables["validation"]
         tokens = np.cumsum(train["tokens"], dtype=np.float64) / 1e6
-        mean, ends = smoothed(train["loss"])
-        line, = loss.plot(tokens[ends], mean, linewidth=1, alpha=0.6, label=f"{name}: training")
+        ends = ends_of_stretches(len(tokens))
+        line, = loss.plot(tokens[ends], sums(train["loss"], ends) / np.diff(np.append(-1, ends)), linewidth=1, alpha=0.6, label=f"{name}: training")
         at = np.interp(validation["step"], np.append(0, train["step"]), np.append(0, tokens))
         loss.plot(at, validation["loss"], marker="o", markersize=3, color=line.get_color(), label=f"{name}: validation")
         for column in [column for column in train if column.startswith("loss_")]:
             loss.plot(at, validation[column], marker=".", linewidth=1, linestyle="--", label=f"{name}: validation, {column[5:]}")
             loss.set_yscale("log")  # the whole is a weighted sum, far above its parts
         rate.plot(tokens, train["learning_rate"], label=name)
-        mean, ends = smoothed(train["tokens"] / train["seconds"])
-        speed.plot(tokens[ends], mean, label=name)
+        speed.plot(tokens[ends], sums(train["tokens"], ends) / sums(train["seconds"], ends), label=name)
 
     name, tables = next(iter(traces.items()))
     train = tables["train"]
     tokens = np.cumsum(train["tokens"], dtype=np.float64) / 1e6
     parts = [part for part in PARTS if f"seconds_{part}" in train]
-    columns = [smoothed(100 * train[f"seconds_{part}"] / train["seconds"]) for part in parts]
-    shares.stackplot(tokens[columns[0][1]], [mean for mean, _ in columns], labels=parts)
+    ends = ends_of_stretches(len(tokens))
+    whole = sums(train["seconds"], ends)
+    shares.stackplot(tokens[ends], [100 * sums(train[f"seconds_{part}"], ends) / whole for part in parts], labels=parts)
     for axes, label in ((loss, "loss / nats"), (rate, "learning rate"), (speed, "tokens / s"),
                         (shares, f"share of {name}'s time / %")):
         axes.set(xlabel="tokens / million", ylabel=label)

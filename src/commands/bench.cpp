@@ -77,7 +77,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
     if (notes) notes->dictionary().poll();
   });
   Clock::time_point start;
-  Counts counts;
+  double tokens = 0, flops = 0;
   for (std::int64_t step = 1;; ++step) {
     if (step == warmup_steps + 1) {
       result.profile = {};
@@ -85,21 +85,24 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
       start = Clock::now();
     }
     const std::span<const HostBatch> batches = pipeline.advance(queue, false);
-    counts = all_reduce(grid.data(), pipeline.counts());
+    const Clock::time_point exchange = Clock::now();
+    const Counts counts = all_reduce(grid.data(), pipeline.counts());
+    const double seconds_counts = seconds_since(exchange);
     const StepResult done =
         learner.step(queue, grid.data(), reducer, notes.get(), batches, counts, step, settings.optimizer.learning_rate);
     if (step <= warmup_steps) continue;
     result.steps = step - warmup_steps;
-    result.seconds_communication += done.seconds_communication;
+    tokens += counts.tokens;
+    flops += learner.objective().training_flops(counts, 0.0);
+    result.seconds_communication += seconds_counts + done.seconds_communication;
     result.seconds = runtime.world().all_reduce_max(seconds_since(start));
     if (result.steps >= settings.bench.steps) break;
   }
   result.peak = best_peak(result.peak, compute_type(settings));
   for (double* peak : {&result.peak.packed, &result.peak.row_major})
     *peak = runtime.world().all_reduce_sum(*peak) / result.ranks;
-  const auto steps = static_cast<double>(result.steps);
-  result.tokens_per_second = steps * counts.tokens / result.seconds;
-  result.flops_per_second = steps * learner.objective().training_flops(counts, 0.0) / result.seconds;
+  result.tokens_per_second = tokens / result.seconds;
+  result.flops_per_second = flops / result.seconds;
   return result;
 }
 
@@ -115,8 +118,8 @@ nlohmann::json to_json(const Measurement& result) {
     ops.push_back({{"op", label}, {"calls", entry.calls}, {"seconds", entry.seconds}});
   return {{"tokens_per_second", result.tokens_per_second},
           {"model_flops_per_second", result.flops_per_second},
-          {"matmul_flops_per_second", result.peak.packed},
-          {"matmul_row_major_flops_per_second", result.peak.row_major},
+          {"matmul_flops_per_second_a_rank", result.peak.packed},
+          {"matmul_row_major_flops_per_second_a_rank", result.peak.row_major},
           {"utilisation", result.utilisation()},
           {"utilisation_row_major", result.utilisation_row_major()},
           {"ranks", result.ranks},

@@ -122,7 +122,7 @@ Json trace_facts(const std::string& path) {
     for (const std::string& name : trace.columns(table)) {
       const auto values = trace.column<double>(table, name);
       if (!values.empty()) described["last_row"][name] = number(values.back());
-      if (name == "seconds") described["duration_seconds"] = std::accumulate(values.begin(), values.end(), 0.0);
+      if (name == "seconds") described["seconds_in_steps"] = std::accumulate(values.begin(), values.end(), 0.0);
     }
   }
   facts["configuration"] = to_map(from_ini(trace.text("configuration")), "pretrain");

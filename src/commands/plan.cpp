@@ -36,7 +36,7 @@ void plan(const Settings& settings) {
             << "micro-batch             " << *settings.data.micro_batch << " sequences, " << micro_batches
             << " a step and rank\n"
             << "FLOPs a step            " << learner.objective().training_flops(full, 0.5) / 1e9
-            << " G (full sequences; matrix products; 3 x forward)\n"
+            << " G of all ranks (full sequences; matrix products; 3 x forward, draws of answers once)\n"
             << "repeated a step         " << (micro_batches * ranks - 1.0) * learner.objective().fixed_flops() / 1e9
             << " G more, fixed costs of every micro-batch after the first (position scores, projected token table)\n"
             << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi

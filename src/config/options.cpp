@@ -75,7 +75,7 @@ std::vector<Option> build() {
       {"run.seed", pretrain | bench, field(&S::run, &Run::seed, between(0, 1e18)), "",
        "seed of all random numbers: weights, order, masks, dropout"},
       {"run.steps", pretrain | elastic, field(&S::run, &Run::steps, between(1, last_step)), "steps",
-       "optimizer steps in all; the learning rate reaches 0 there"},
+       "optimizer steps in all; the learning rate, once warmed up, falls to 0 there"},
       {"run.resume", pretrain | elastic, field(&S::run, &Run::resume), "",
        "go on from the newest checkpoint: auto starts anew only if there is none"},
 
@@ -123,7 +123,7 @@ std::vector<Option> build() {
       {"model.relative_buckets", model, field(&S::model, &Model::relative_buckets, between(4, 1024)), "",
        "buckets of the relative bias, half of them a direction; even", &relative},
       {"model.relative_max_distance", model, field(&S::model, &Model::relative_max_distance, between(2, 1'000'000)),
-       "tokens", "distance from which all share the last bucket; above relative_buckets / 4", &relative},
+       "tokens", "distance up to which buckets widen, as T5's max_distance; above relative_buckets / 4", &relative},
 
       {"objective.kind", model, field(&S::objective, &Objective::kind), "", "pre-training task"},
       {"objective.mask_rate", model, field(&S::objective, &Objective::mask_rate, strictly_between(0, 1)), "",
@@ -200,7 +200,7 @@ std::vector<Option> build() {
        "sequences", "sequences a validation, the same each time"},
 
       {"log.every", pretrain | elastic, field(&S::log, &LogSettings::every, at_least(1)), "steps",
-       "how often a line goes to the log, and rows to readers of the trace"},
+       "how often a line goes to the log, and rows to readers of the trace (at most 512 wait)"},
 
       {"bench.steps", bench, field(&S::bench, &BenchSettings::steps, at_least(1)), "steps",
        "optimizer steps that are timed, after one that is not"},

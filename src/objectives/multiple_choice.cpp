@@ -126,7 +126,7 @@ void MultipleChoice::metrics(std::span<const double> sums, const Counts& counts,
 double MultipleChoice::training_flops(const Counts& counts, double progress) const {
   const double d = shape_.width;
   const double dg = controller_.width();
-  const double k = settings_.candidates + progress * (*settings_.candidates_end - settings_.candidates);
+  const double k = candidates_at(settings_, progress);
   const double asked = 2.0 * counts.tokens * (dg * dg + dg * static_cast<double>(tokens_.shape[0]));  // forward only
   return fixed_flops() + asked +
          3.0 * (controller_.forward_flops(counts) + Encoder::forward_flops(shape_, counts.tokens, counts.squares) +

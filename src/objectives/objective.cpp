@@ -1,6 +1,7 @@
 #include "objectives/objective.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/special_tokens.hpp"
 #include "objectives/masked_language_model.hpp"
@@ -17,6 +18,10 @@ PositionShape position_shape(const ModelSettings& model, int sequence_length) {
   return {!is_tupe(model.position), is_tupe(model.position), has_relative_bias(model.position),
           model.untie_cls,          model.relative_buckets,  model.relative_max_distance,
           sequence_length};
+}
+
+std::int32_t candidates_at(const ObjectiveSettings& objective, double progress) {
+  return static_cast<std::int32_t>(std::lround(std::lerp(objective.candidates, *objective.candidates_end, progress)));
 }
 
 void expect_vocabulary(const ObjectiveSettings& objective, int vocabulary) {

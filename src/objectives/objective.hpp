@@ -63,6 +63,9 @@ class Objective {
 EncoderShape encoder_shape(const ModelSettings& model);
 PositionShape position_shape(const ModelSettings& model, int sequence_length);
 
+/// Answers of a multiple-choice question at `progress` of the run in [0, 1].
+std::int32_t candidates_at(const ObjectiveSettings& objective, double progress);
+
 /// InputError if the settings ask for more than a vocabulary of that size has.
 void expect_vocabulary(const ObjectiveSettings& objective, int vocabulary);
 

@@ -44,7 +44,7 @@ std::string Runtime::mpi_version() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> words{};
   int length = 0;
   TENFOLD_MPI(MPI_Get_library_version(words.data(), &length));
-  const std::string version(words.data(), static_cast<std::size_t>(length));
+  const std::string version(words.data());  // Open MPI counts the terminating zero into the length
   return version.substr(0, version.find('\n'));
 }
 

@@ -49,13 +49,11 @@ void Learner::initialise(Queue& queue) {
 
 void Learner::prepare_step(Queue& queue, const Counts& counts, std::int64_t step, double progress) {
   const ObjectiveSettings& objective = settings_.objective;
-  const auto between = [&](double first, double last) { return first + progress * (last - first); };
   const auto weight_mlm = static_cast<float>(1.0 / counts.selected_divisor());
   const auto weight_second = static_cast<float>(*objective.loss_weight / counts.tokens);
-  const auto candidates =
-      static_cast<std::int32_t>(std::lround(between(objective.candidates, *objective.candidates_end)));
+  const std::int32_t candidates = candidates_at(objective, progress);
   const std::int32_t negatives = candidates - 1;
-  const auto temperature = static_cast<float>(between(objective.temperature, *objective.temperature_end));
+  const auto temperature = static_cast<float>(std::lerp(objective.temperature, *objective.temperature_end, progress));
   queue.copy_in(&step, batch_.step);
   queue.copy_in(&weight_mlm, batch_.weight_mlm);
   queue.copy_in(&weight_second, batch_.weight_second);

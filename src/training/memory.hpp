@@ -6,6 +6,7 @@
 namespace tenfold {
 
 std::size_t resident_bytes();       ///< VmRSS: now
-std::size_t peak_resident_bytes();  ///< VmHWM: the most so far
+std::size_t peak_resident_bytes();  ///< VmHWM: the most since the start or the last reset
+void reset_peak_resident_bytes();
 
 }  // namespace tenfold

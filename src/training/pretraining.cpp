@@ -88,8 +88,9 @@ double Pretraining::measure_peak() {
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
   });
-  return runtime_.world().all_reduce_sum(
-      measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed));
+  const double peak = measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed);
+  reset_peak_resident_bytes();  // the operands are gone
+  return runtime_.world().all_reduce_sum(peak);
 }
 
 std::unique_ptr<NoteTaker> Pretraining::make_notes() {

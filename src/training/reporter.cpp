@@ -77,7 +77,8 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
   mllog_.point("submission_benchmark", "bert-pretraining");
   mllog_.point("seed", settings.run.seed);
   mllog_.point("global_batch_size", settings.data.global_batch);
-  mllog_.start("run_start");
+  if (last_step_ < settings.run.steps)
+    mllog_.start("run_start", {{"first_step", last_step_}, {"samples_count", last_step_ * settings.data.global_batch}});
 }
 
 void Reporter::step(const StepRecord& record) {
@@ -102,12 +103,14 @@ void Reporter::step(const StepRecord& record) {
   if (steps_ == 0)
     start_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(record.seconds));
   ++steps_;
+  skipped_ += record.result.skipped ? 1 : 0;
   tokens_ += record.counts.tokens;
   flops_ += record.flops;
   last_step_ = record.step;
   last_loss_ = record.result.metrics.front();
   const std::string line = describe(record);
-  const bool due = record.step % settings_.log.every == 0 || record.step == settings_.run.steps;
+  const bool due =
+      record.step % settings_.log.every == 0 || record.step == settings_.run.steps || record.result.skipped;
   if (due) log_.line(line);
   if (terminal_)
     show_progress(line);
@@ -158,17 +161,19 @@ void Reporter::say(const std::string& words) {
 
 void Reporter::finish(const char* status) {
   std::ostringstream line;
-  line << "summary: step " << last_step_ << " of " << settings_.run.steps << std::fixed << std::setprecision(4);
+  line << "summary: step " << last_step_ << " of " << settings_.run.steps;
   if (steps_ > 0) {
     const double seconds = seconds_since(start_);
-    line << ", loss " << last_loss_ << ", " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds)
-         << ", " << tokens_ / seconds << " tokens/s, " << std::setprecision(1) << flops_ / seconds / giga
-         << " model GFLOP/s, utilisation " << std::setprecision(3) << flops_ / seconds / peak_;
+    line << std::fixed << std::setprecision(4) << ", loss " << last_loss_ << "; this job: " << steps_ << " steps, "
+         << skipped_ << " skipped, " << std::setprecision(0) << tokens_ << " tokens in " << duration(seconds)
+         << " with validation and saves: " << tokens_ / seconds << " tokens/s, " << std::setprecision(1)
+         << flops_ / seconds / giga << " model GFLOP/s, utilisation " << std::setprecision(3)
+         << flops_ / seconds / peak_ << " of packed matrix products";
+    mllog_.end("run_stop", {{"status", status}, {"samples_count", last_step_ * settings_.data.global_batch}});
   } else {
     line << ", nothing was left to do";
   }
   say(line.str());
-  mllog_.end("run_stop", {{"status", status}, {"samples_count", last_step_ * settings_.data.global_batch}});
   trace_.close();
 }
 

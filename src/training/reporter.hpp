@@ -60,9 +60,10 @@ class Reporter {
   bool terminal_;
   bool progress_shown_ = false;
   Clock::time_point last_shown_;
-  // Of this job. Rates and the time left are of all the time since its first step began, validation and saves included.
+  // Of this job. The closing rates and the time left are of all the time since its first step began, validation and
+  // saves included.
   Clock::time_point start_;
-  std::int64_t steps_ = 0;
+  std::int64_t steps_ = 0, skipped_ = 0;
   double tokens_ = 0, flops_ = 0;
   std::int64_t last_step_ = 0;
   double last_loss_ = 0;

@@ -10,6 +10,7 @@ Writes a table (NAME.md) and a plot (NAME.svg) to validation/results.
 
 import argparse
 import configparser
+import json
 import pathlib
 import signal
 import statistics
@@ -99,11 +100,20 @@ def read_curve(method, seed, folder, column):
         ini = configparser.ConfigParser(interpolation=None)
         ini.read_string(file["configuration"].asstr()[()])
         train, validation = file["train"], file["validation"]
-        tokens = np.cumsum(train["tokens"][()])
         steps = validation["step"][()]
         splits = {name: validation[name][-1] for name in validation if name.startswith("loss")}
-        return Curve(method, seed, ini["model"]["position"], steps, np.interp(steps, train["step"][()], tokens),
-                     validation[column][()], tokens[-1] / train["seconds"][()].sum(), splits, ini)
+        return Curve(method, seed, ini["model"]["position"], steps, validation["tokens"][()],
+                     validation[column][()], train["tokens"][()].sum() / train["seconds"][()].sum(), splits, ini)
+
+
+def trained_by(folders):
+    """Which commits' programs did steps of which runs, from their manifests."""
+    runs = {}
+    for folder in folders:
+        jobs = json.loads((folder / "manifest.json").read_text())["jobs"]
+        for commit in {job["git_commit"] for job in jobs if job["last_step"] != job["first_step"]}:  # null: it was killed
+            runs.setdefault(commit, []).append(folder.name)
+    return "; ".join(f"{', '.join(names)} by commit {commit}" for commit, names in runs.items())
 
 
 def table(curves, plateau):
@@ -196,8 +206,8 @@ def main():
     plot(curves, losses["all"], losses["context_free"], results / f"{o.name}.svg")
     text = [
         f"# Convergence: {', '.join(o.methods)}", "",
-        f"Measured by `validation/convergence/run.py {' '.join(sys.argv[1:])}`; {provenance}; {o.ranks} ranks a run, "
-        f"{o.jobs} runs at a time.", "",
+        f"Measured by `validation/convergence/run.py {' '.join(sys.argv[1:])}`; report by {provenance}; {o.ranks} ranks a run, "
+        f"{o.jobs} runs at a time. Trained: {trained_by([measure.ROOT / path for path in runs])}.", "",
         *table(curves, losses["context_free"]), "",
         f"![validation loss against tokens]({o.name}.svg)", "",
         "Final validation losses by where a selected token stands, nats:", "",

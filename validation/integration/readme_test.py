@@ -27,7 +27,7 @@ RUN_BY_THE_SUITE = {
 CUT_SHORT = {
     "mpirun -n 2 build/release/tenfold prepare": "--tokenizer.vocabulary_size=2000",
     "mpirun -n 2 build/release/tenfold pretrain": "--run.steps=2 --data.global_batch=4 --validation.sequences=4 --optimizer.warmup_steps=1",
-    "tenfold bench": "--bench.steps=1 --data.global_batch=4",
+    "tenfold bench": "--bench.steps=1 --data.global_batch=32",
     "/usr/bin/python3 validation/peers/compare.py":
         "--cores 1 --precision f32 --repeats 1 --seconds 1 --global-batch 2 --micro-batch 2",
     "/usr/bin/python3 validation/peers/prepare.py": "--megabytes 4 --repeats 1",
