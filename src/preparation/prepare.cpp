@@ -189,8 +189,8 @@ std::string summary(const std::string& path, const Survey& survey, const Tokeniz
       << rare.band.maximum << " times; " << percent(written.rare_occurrences[0], counts.running_words)
       << " of the running words, in " << percent(written.rare_sentences[0], train.sentences) << " of the sentences\n";
   if (counts.cleaning.invalid + counts.cleaning.control > 0)
-    out << "cleaned: " << counts.cleaning.invalid << " ill-formed UTF-8 sequences and " << counts.cleaning.control
-        << " control characters left out\n";
+    out << "cleaned: " << counts.cleaning.invalid << " ill-formed UTF-8 sequences or U+FFFD and "
+        << counts.cleaning.control << " control characters and noncharacters left out\n";
   const double megabytes = static_cast<double>(survey.bytes) * 1e-6;
   out << std::fixed << std::setprecision(1) << path << ": " << train.tokens << " training and " << validation.tokens
       << " validation tokens in " << train.sentences << " and " << validation.sentences << " sentences, from "
