@@ -1,5 +1,9 @@
 // An open checkpoint, and how the newest good one is found.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "base/check.hpp"
 #include "io/checkpoint.hpp"
@@ -41,6 +45,11 @@ void collect_datasets(const hdf5::Group& group, const std::string& prefix, std::
 FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator) {
   FoundCheckpoint found;
   for (const std::string& path : detail::newest_first(folder, communicator)) {
+    agree(communicator, [&] {  // what a rank may not read is not damaged
+      if (::access(path.c_str(), R_OK) != 0)
+        throw InputError(
+            tenfold::text(path, " cannot be read: ", std::strerror(errno), "; make it readable on all hosts"));
+    });
     const detail::SealCheck seal = detail::check_seal(path, communicator);
     if (seal.damage.empty()) {
       expect_known_schema(path, seal.schema);
@@ -52,7 +61,7 @@ FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicato
   if (found.damaged.empty()) return found;
   std::string list;
   for (const DamagedCheckpoint& each : found.damaged) list += "\n  " + each.path + ": " + each.reason;
-  throw Error("all checkpoints are damaged; move them away to start over, or put a good copy in place:" + list);
+  throw InputError("all checkpoints are damaged; move them away to start over, or put a good copy in place:" + list);
 }
 
 Checkpoint::Checkpoint(const std::string& path, MpiCommunicator& communicator)

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include "base/check.hpp"
@@ -154,6 +155,21 @@ void set_damaged_aside(const std::string& folder, SavedCheckpoint& saved, MpiCom
   saved.damaged.push_back({aside, damage});
 }
 
+/// InputError on all ranks if one does not see what rank 0 writes there. Collective.
+void expect_same_folder(const std::string& folder, MpiCommunicator& communicator) {
+  const std::string file = folder + "/seen-by-all-ranks" + detail::unfinished;
+  std::string words = text("pid ", ::getpid(), ", ", std::chrono::system_clock::now().time_since_epoch().count(), "\n");
+  communicator.broadcast(words);
+  agree_on_root(communicator, [&] { detail::replace_file(file, words); });
+  agree(communicator, [&] {
+    if (!std::filesystem::exists(file) || detail::read_file(file) != words)
+      throw InputError(text(folder,
+                            ": this rank does not see what rank 0 writes there; give a run.folder that all ranks "
+                            "share, by its absolute path"));
+  });
+  agree_on_root(communicator, [&] { std::filesystem::remove(file); });
+}
+
 }  // namespace
 
 void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& communicator) {
@@ -165,6 +181,7 @@ void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& commu
       if (entry.path().extension() == detail::unfinished) std::filesystem::remove(entry.path());
     }
   });
+  expect_same_folder(folder, communicator);
 }
 
 void expect_checkpoint_room(const std::string& folder, const CheckpointContent& content,

@@ -38,9 +38,12 @@ Json content_before(const std::string& path) {
 
 Json read_manifest(const std::string& path) {
   Json content = Json::parse(detail::read_file(path), nullptr, false);
-  if (!content.is_object() || !content.contains("schema") || !content.contains("jobs") ||
-      !content.contains("checkpoints")) {
-    throw InputError(text(path, " is no manifest of tenfold"));
+  const auto has = [&](const char* key, Json::value_t type) {
+    return content.contains(key) && content.at(key).type() == type;
+  };
+  if (!content.is_object() || !has("schema", Json::value_t::number_unsigned) || !has("jobs", Json::value_t::array) ||
+      !has("checkpoints", Json::value_t::array)) {
+    throw InputError(text(path, " is no manifest of tenfold, or damaged; move it away to resume without its record"));
   }
   if (content.at("schema") > manifest_schema) {
     throw InputError(text(path, " has schema version ", content.at("schema").dump(), "; this tenfold reads up to ",
@@ -88,7 +91,7 @@ void Manifest::finish(int exit_status, std::int64_t last_step) {
 }
 
 void Manifest::write() const {
-  detail::replace_file(path_, content_->dump(2) + "\n");
+  detail::replace_file(path_, content_->dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace tenfold

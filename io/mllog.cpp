@@ -24,7 +24,7 @@ void MlLog::write(const char* type, const char* key, const Json& value, const Js
   event["metadata"] = {{"file", std::filesystem::path(place.file_name()).filename().string()},
                        {"lineno", place.line()}};
   event["metadata"].update(metadata);
-  file_.line(":::MLLOG " + event.dump());
+  file_.line(":::MLLOG " + event.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace tenfold

@@ -32,8 +32,8 @@ void expect_no_lost_columns(const TraceReader& old, const std::string& path, con
     const bool kept = std::any_of(table.columns.begin(), table.columns.end(),
                                   [&](const TraceColumn& column) { return column.name == name; });
     if (!kept) {
-      throw InputError(text(path, ": this run does not write the column /", table.name, "/", name,
-                            " that the trace has; move the trace away to resume without its rows"));
+      throw InputError(
+          text(path, ": this run does not write the column /", table.name, "/", name, " that the trace has"));
     }
   }
 }
@@ -61,7 +61,14 @@ TraceWriter::TraceWriter(const std::string& path, const std::vector<TraceTable>&
       made.columns.back().reals.reserve(column.type == DType::f64 ? flush_every : 0);
     }
   }
-  if (resume_step && std::filesystem::exists(path)) take_over(path, *resume_step, tables);
+  if (resume_step && std::filesystem::exists(path)) {
+    try {
+      take_over(path, *resume_step, tables);
+    } catch (const Error& error) {
+      throw InputError(text(error.what(), "; move ", path, " away to resume without its rows"));
+    }
+    for (Table& table : tables_) write_rows(table);
+  }
   file_.flush();
   file_.start_swmr();
   detail::Descriptor(path + detail::unfinished, O_RDONLY).sync();
@@ -90,7 +97,6 @@ void TraceWriter::take_over(const std::string& path, std::int64_t last_step, con
       if (column.type == DType::f64) column.reals = old_rows(old, name, title, rows, missing_real);
     }
     tables_[i].waiting = rows;
-    write_rows(tables_[i]);
   }
 }
 

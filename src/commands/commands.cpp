@@ -86,9 +86,19 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
   return ExitCode::done;
 }
 
-}  // namespace
+/// InputError on all ranks if mpirun started one with other arguments. Collective.
+void expect_same_arguments(const std::vector<std::string>& arguments, Communicator& world) {
+  std::string mine;
+  for (const std::string& argument : arguments) mine += argument + '\n';
+  std::string of_root = mine;
+  world.broadcast(of_root);
+  agree(world, [&] {
+    if (mine != of_root)
+      throw InputError("started with other arguments than rank 0; give all ranks the same command line");
+  });
+}
 
-ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime) {
+ExitCode dispatch(const std::vector<std::string>& arguments, Runtime& runtime) {
   if (arguments.empty() || arguments.front() == "--help") {
     print(runtime, help());
     return arguments.empty() ? ExitCode::bad_input : ExitCode::done;
@@ -109,6 +119,16 @@ ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime
     return ExitCode::done;
   }
   return run_with_settings(command, rest, runtime);
+}
+
+}  // namespace
+
+ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime) {
+  expect_same_arguments(arguments, runtime.world());
+  const ExitCode code = dispatch(arguments, runtime);
+  const bool lasting = !arguments.empty() && (arguments.front() == "pretrain" || arguments.front() == "prepare");
+  if (!lasting && !std::cout.flush()) throw Error("cannot write to the standard output");  // all that was asked for
+  return code;
 }
 
 }  // namespace tenfold

@@ -1,5 +1,7 @@
 // `tenfold pretrain`.
 
+#include <csignal>
+
 #include "commands/commands.hpp"
 #include "io/hdf5.hpp"
 #include "kernels/runtime.hpp"
@@ -8,6 +10,7 @@
 namespace tenfold {
 
 ExitCode pretrain(const Settings& settings, Runtime& runtime) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves is no reason to end: log.txt has the same words
   Pretraining pretraining(
       settings, runtime,
       {{"mpi", Runtime::mpi_version()}, {"hdf5", hdf5::version()}, {"kernels", kernels::library_versions()}});

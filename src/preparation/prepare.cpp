@@ -24,11 +24,24 @@ namespace {
 /// Text that a tokenizer is trained on at most.
 constexpr std::int64_t sample_bytes = 16 << 20;
 
+std::string temporary_of(const std::string& path) {
+  return path + ".part";
+}
+
+/// InputError if writing the corpus would cost one of its texts.
+void expect_not_overwritten(const CorpusSettings& keys) {
+  for (const std::string& file : keys.text)
+    for (const std::string& written : {keys.file, temporary_of(keys.file)})
+      if (std::error_code missing; std::filesystem::equivalent(written, file, missing))
+        throw InputError(
+            text("corpus.file: ", keys.file, " would overwrite corpus.text = ", file, "; give another name"));
+}
+
 /// The corpus file while it is written, under a temporary name that goes when it is not completed.
 class Output {
  public:
   /// On all ranks; InputError, on rank 0, when the file cannot be written there.
-  Output(std::string path, bool root) : path_(std::move(path)), temporary_(path_ + ".part"), root_(root) {
+  Output(std::string path, bool root) : path_(std::move(path)), temporary_(temporary_of(path_)), root_(root) {
     if (!root_) return;
     if (std::filesystem::exists(path_)) {
       try {
@@ -127,7 +140,7 @@ std::string provenance(const Settings& settings, const Survey& survey, const Tex
       {"files", files},
       {"settings", keys},
       {"cleaned", {{"invalid_sequences", counts.cleaning.invalid}, {"control_characters", counts.cleaning.control}}}};
-  return all.dump(2);
+  return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // a path may hold any byte
 }
 
 void write_words(hdf5::File& file, const std::vector<CountedWord>& words, Communicator& world) {
@@ -208,6 +221,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   const bool root = world.rank() == 0;
   const CorpusSettings& keys = settings.corpus;
   progress.region("tenfold::prepare::survey");
+  agree_on_root(world, [&] { expect_not_overwritten(keys); });
   const auto output = agree(world, [&] { return std::make_unique<Output>(keys.file, root); });
   const Survey survey = survey_text(keys.text, world);
   progress.region("tenfold::prepare::tokenizer");

@@ -29,6 +29,19 @@ std::string checkpoint_folder(const Settings& settings) {
   return settings.run.folder + "/checkpoints";
 }
 
+/// The same corpus on all ranks. Collective.
+Corpus open_on_all_ranks(const Settings& settings, Runtime& runtime) {
+  Corpus corpus = agree(runtime.world(), [&] { return open_corpus(settings); });
+  std::string digest = corpus.digest();
+  runtime.world().broadcast(digest);
+  agree(runtime.world(), [&] {
+    if (corpus.digest() != digest)
+      throw InputError(text("data.corpus: ", corpus.path(), " has digest ", corpus.digest(), " here and ", digest,
+                            " on rank 0; give all ranks the same file"));
+  });
+  return corpus;
+}
+
 InputError no_checkpoint(const Settings& settings) {
   return InputError(text("run.resume = always, but ", checkpoint_folder(settings),
                          " holds no checkpoint; use run.resume=auto to start a run where there is none"));
@@ -56,7 +69,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
-      corpus_(agree(runtime.world(), [&] { return open_corpus(settings); })),
+      corpus_(open_on_all_ranks(settings, runtime)),
       peak_(measure_peak()),
       start_memory_(resident_bytes()),
       train_(packed(corpus_, Split::train, settings, runtime.world())),

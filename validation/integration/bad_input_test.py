@@ -6,6 +6,7 @@
 
 import pathlib
 import shutil
+import subprocess
 
 import h5py
 
@@ -119,6 +120,27 @@ class BadInput(support.TestCase):
                 ranks = ALONE_AND_TWO if "model.width" in keys or "data.corpus" in keys else ALONE
                 self.expect_refusal(run, support.pretrain_arguments({"run.steps": 4, **keys}), words, ranks)
         run.pretrain(2, {"run.steps": 6, "checkpoint.keep": 5, "validation.every": 3, "data.micro_batch": 3})  # may differ
+
+    def test_ranks_that_do_not_see_the_same(self):
+        """Two ranks in folders of their own, as on hosts that share no disk."""
+        run = self.folder()
+        for name, seed in {"a": 3, "b": 4}.items():
+            (run.path / name).mkdir()
+            (run.path / name / "text.txt").write_text(support.english_looking_text(seed, 60))
+            support.prepare(run.path / name / "text.txt", run.path / name / "corpus.h5", vocabulary_size=300)
+        shared = {"run.folder": run.run, "data.corpus": run.path / "a/corpus.h5"}
+        for keys, others, words in (({**shared, "data.corpus": "corpus.h5"}, {}, r"data\.corpus: corpus\.h5 has digest \w+ here and"),
+                                    ({**shared, "run.folder": "run"}, {}, r"run/checkpoints: this rank does not see"),
+                                    (shared, {"run.seed": 5}, "other arguments than rank 0")):
+            with self.subTest(words):
+                first, second = ["-n", "1", "-wdir", run.path / "a"], ["-n", "1", "-wdir", run.path / "b"]
+                line = [*support.MPIRUN[:-1], *first, *support.command(*support.pretrain_arguments(keys)), ":",
+                        *second, *support.command(*support.pretrain_arguments({**keys, **others}))]
+                result = subprocess.run(list(map(str, line)), env=support.ENVIRONMENT, capture_output=True, text=True,
+                                        timeout=support.TIMEOUT)
+                support.expect_code(2, result)
+                (said,) = support.our_lines(result.stderr)
+                self.assertRegex(said, f"^tenfold: error on rank 1 of 2 .*{words}")
 
 
 def files_of(folder):

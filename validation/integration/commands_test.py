@@ -100,6 +100,13 @@ class Run(support.TestCase):
     def test_output_to_a_file_has_no_terminal_codes(self):
         self.assertNotIn("\033", self.output)
 
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(support.command("inspect", self.run_folder.run / "trace.h5"), env=support.ENVIRONMENT, stdout=full,
+                                    stderr=subprocess.PIPE, text=True, timeout=support.TIMEOUT)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot write to the standard output", result.stderr)
+
     def test_inspect_explains_every_file(self):
         checkpoint, trace = self.run_folder.checkpoints()[-1], self.run_folder.run / "trace.h5"
         files = {"corpus": support.corpus(), "checkpoint": checkpoint, "trace": trace,

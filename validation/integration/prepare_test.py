@@ -174,6 +174,7 @@ def expect_refusals(folder, good):
         "model and size": ([good], ["--tokenizer.model=" + good, "--tokenizer.vocabulary_size=400"], "tokenizer.vocabulary_size"),
         "half a band": ([good], ["--corpus.rare_coverage=0", "--corpus.rare_min_count=5"], "corpus.rare_coverage = 0"),
         "no folder": ([good], [f"--corpus.file={folder}/nowhere/out.h5"], "corpus.file"),
+        "own text": ([write("own.part", open(good, "rb").read())], [f"--corpus.file={folder}/own"], "corpus.text"),
         "not ours": ([good], [f"--corpus.file={good}"], "corpus.file"),
     }
     for name, (texts, keys, message) in cases.items():

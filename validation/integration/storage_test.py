@@ -50,6 +50,13 @@ def flip_bit(path):
     path.write_bytes(data)
 
 
+def flip_bit_of_last_header(path):
+    """Of the last object header of an HDF5 file in its newest format."""
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"OHDR") + 30] ^= 2
+    path.write_bytes(data)
+
+
 def flip_bit_of_seal(path):
     data = bytearray(path.read_bytes())
     data[30] ^= 1
@@ -103,12 +110,21 @@ class Storage(support.TestCase):
             flip_bit(file)
         before = {file: file.read_bytes() for file in run.checkpoints()}
         for resume in ("auto", "always"):
-            result = run.pretrain(RANKS, {**KEYS, "run.resume": resume}, code=1)
+            result = run.pretrain(RANKS, {**KEYS, "run.resume": resume}, code=2)
             for file in before:
                 self.assertIn(file.name, result.stderr)
             self.assertEqual({file: file.read_bytes() for file in run.checkpoints()}, before)
         result = run.pretrain(RANKS, {**KEYS, "run.resume": "never"}, code=2)
         self.assertIn("already holds a run", result.stderr)
+
+    def test_a_damaged_trace_or_manifest_is_named_with_a_way_out(self):
+        for name, damage in {"trace.h5": flip_bit_of_last_header, "manifest.json": empty}.items():
+            run = self.whole.copy(self.folder())
+            damage(run.run / name)
+            (line,) = support.our_lines(run.pretrain(RANKS, {**KEYS, "run.steps": 40}, code=2).stderr)
+            self.assertRegex(line, rf"{name}.* away to resume")
+            (run.run / name).rename(run.path / name)
+            run.pretrain(RANKS, {**KEYS, "run.steps": 40})
 
     def test_a_used_folder_is_no_place_for_a_new_run(self):
         run = self.whole.copy(self.folder())
