@@ -59,7 +59,14 @@ void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
   if (arguments.size() != 1 || arguments.front().starts_with("--"))
     throw InputError("inspect takes one file: tenfold inspect FILE [--json] [--notes=word,...]");
   MpiCommunicator alone = runtime.world().split(runtime.world().rank(), 0);
-  agree_on_root(runtime.world(), [&] { inspect(arguments.front(), notes, json, alone); });
+  agree_on_root(runtime.world(), [&] {
+    try {
+      inspect(arguments.front(), notes, json, alone);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::bad_input) throw;
+      throw InputError(text(error.what(), "; the file is damaged"));  // nothing else was done than to read it
+    }
+  });
 }
 
 ExitCode run_with_settings(const std::string& command, std::vector<std::string> arguments, Runtime& runtime) {

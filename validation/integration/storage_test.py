@@ -123,6 +123,7 @@ class Storage(support.TestCase):
             damage(run.run / name)
             (line,) = support.our_lines(run.pretrain(RANKS, {**KEYS, "run.steps": 40}, code=2).stderr)
             self.assertRegex(line, rf"{name}.* away to resume")
+            self.assertIn(name, support.expect_code(2, support.tenfold("inspect", run.run / name)).stderr)
             (run.run / name).rename(run.path / name)
             run.pretrain(RANKS, {**KEYS, "run.steps": 40})
 
