@@ -5,12 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "io/detail/posix.hpp"
+#include "io/file_lock.hpp"
 
 namespace tenfold {
 
-/// Held by rank 0 from start-up to the end of the run. The lock is a lock on an open file description (F_OFD_SETLK), so
-/// it is gone when its holder is, however that ended.
+/// Held by rank 0 from start-up to the end of the run.
 class RunFolder {
  public:
   /// Makes the folder where it is missing and takes the lock. InputError if the folder cannot be written, or if another
@@ -33,7 +32,7 @@ class RunFolder {
 
  private:
   std::string folder_;
-  detail::Descriptor lock_;
+  FileLock lock_;
 };
 
 /// A text file that grows a line at a time.

@@ -1,8 +1,6 @@
 #include "preparation/prepare.hpp"
 
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -10,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/version.hpp"
+#include "io/file_lock.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/watchdog.hpp"
@@ -28,33 +27,41 @@ std::string temporary_of(const std::string& path) {
   return path + ".part";
 }
 
-/// InputError if writing the corpus would cost one of its texts.
-void expect_not_overwritten(const CorpusSettings& keys) {
+/// InputError if writing the corpus would cost one of its texts, or what is no corpus.
+void expect_replaceable(const CorpusSettings& keys) {
   for (const std::string& file : keys.text)
     for (const std::string& written : {keys.file, temporary_of(keys.file)})
       if (std::error_code missing; std::filesystem::equivalent(written, file, missing))
         throw InputError(
             text("corpus.file: ", keys.file, " would overwrite corpus.text = ", file, "; give another name"));
+  if (!std::filesystem::exists(keys.file)) return;
+  try {
+    const Corpus replaced(keys.file);
+  } catch (const Error&) {
+    throw InputError(
+        text("corpus.file: ", keys.file, " exists and is no corpus that could be replaced; give another name"));
+  }
+}
+
+/// Keeps other jobs from writing the same corpus.
+std::unique_ptr<FileLock> lock(const std::string& path) {
+  std::unique_ptr<FileLock> taken;
+  try {
+    taken = std::make_unique<FileLock>(temporary_of(path));
+  } catch (const InputError& error) {
+    throw InputError(
+        text("corpus.file: ", path, " cannot be written: ", error.what(), "; its folder must exist and be writable"));
+  }
+  if (!taken->held())
+    throw InputError(
+        text("corpus.file: ", path, " is being written by another job; wait for it to end or give another name"));
+  return taken;
 }
 
 /// The corpus file while it is written, under a temporary name that goes when it is not completed.
 class Output {
  public:
-  /// On all ranks; InputError, on rank 0, when the file cannot be written there.
-  Output(std::string path, bool root) : path_(std::move(path)), temporary_(temporary_of(path_)), root_(root) {
-    if (!root_) return;
-    if (std::filesystem::exists(path_)) {
-      try {
-        const Corpus replaced(path_);
-      } catch (const Error&) {
-        throw InputError(
-            text("corpus.file: ", path_, " exists and is no corpus that could be replaced; give another name"));
-      }
-    }
-    if (!std::ofstream(temporary_, std::ios::binary | std::ios::trunc))
-      throw InputError(text("corpus.file: ", path_, " cannot be written: ", std::strerror(errno),
-                            "; its folder must exist and be writable"));
-  }
+  Output(std::string path, bool root) : path_(std::move(path)), temporary_(temporary_of(path_)), root_(root) {}
   ~Output() {
     // On every rank: the one that fails may be the only one that comes here before all are ended.
     std::error_code ignored;
@@ -221,8 +228,12 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   const bool root = world.rank() == 0;
   const CorpusSettings& keys = settings.corpus;
   progress.region("tenfold::prepare::survey");
-  agree_on_root(world, [&] { expect_not_overwritten(keys); });
-  const auto output = agree(world, [&] { return std::make_unique<Output>(keys.file, root); });
+  const auto held = agree(world, [&] {
+    if (!root) return std::unique_ptr<FileLock>();
+    expect_replaceable(keys);
+    return lock(keys.file);
+  });
+  Output output(keys.file, root);
   const Survey survey = survey_text(keys.text, world);
   progress.region("tenfold::prepare::tokenizer");
   const Tokenizer tokenizer = make_tokenizer(settings, survey, world);
@@ -239,10 +250,10 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
 
   progress.region("tenfold::prepare::write");
   const std::int64_t bytes = bytes_needed(counts, covered(classes, band), tokenizer, world);
-  agree(world, [&] { output->expect_room(bytes); });
-  hdf5::File file = hdf5::File::create(output->temporary(), world);
+  agree(world, [&] { output.expect_room(bytes); });
+  hdf5::File file = hdf5::File::create(output.temporary(), world);
   write_schema(file, "corpus", corpus_schema);
-  const WrittenText written = write_text(file, output->temporary(), survey, encoder,
+  const WrittenText written = write_text(file, output.temporary(), survey, encoder,
                                          {.valid_fraction = keys.valid_fraction,
                                           .vocabulary_size = tokenizer.vocabulary_size(),
                                           .places = counts.places,
@@ -258,7 +269,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   file.set_attribute("rare_maximum", band.maximum);
   file.write_text("provenance", provenance(settings, survey, counts, tokenizer.lowercases()));
   file.close();
-  agree(world, [&] { output->complete(); });
+  agree(world, [&] { output.complete(); });
   if (root)
     std::cout << summary(keys.file, survey, tokenizer, counts, {.band = band, .keys = rare.size()}, written,
                          seconds_since(start), world.size())

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 import h5py
 import numpy
@@ -151,6 +152,22 @@ def expect_memory_of_distinct_words(folder, model):
     expect(peaks[1] < peaks[0] + 10, f"24 MB of text take {peaks[0]:.1f} MB of memory, 96 MB of the same words {peaks[1]:.1f}")
 
 
+def expect_one_job_at_a_time(folder, model):
+    text, output = f"{folder}/long.txt", f"{folder}/long.h5"
+    with open(text, "w") as file:
+        once = made_up_text(5, 30)
+        file.writelines(once for _ in range(96_000_000 // len(once)))
+    command = [tenfold, "prepare", f"--corpus.text={text}", f"--corpus.file={output}", f"--tokenizer.model={model}", *KEYS[1:]]
+    first = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    while not os.path.exists(f"{output}.part") and first.poll() is None:
+        time.sleep(0.01)
+    second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    expect(first.poll() is None, "the first job is still at work")
+    expect(second.returncode == 2 and "being written by another job" in second.stderr, second.stderr)
+    expect(first.wait(300) == 0 and os.path.exists(output), "the first job ends well")
+    os.remove(text)
+
+
 def expect_refusals(folder, good):
     def write(name, data):
         with open(f"{folder}/{name}", "wb") as file:
@@ -203,6 +220,7 @@ def main():
         expect_sound(f"{folder}/ranks1.h5", corpus)
         model = expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
         expect_memory_of_distinct_words(folder, model)
+        expect_one_job_at_a_time(folder, model)
         result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
         expect_whole_list_of_rare_words(folder)
