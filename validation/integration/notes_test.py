@@ -11,6 +11,7 @@ to learn its topic soon; a note on it holds what stood around it in the sentence
 import fcntl
 import pathlib
 import random
+import statistics
 
 import h5py
 import numpy
@@ -21,6 +22,7 @@ import support
 TOPICS, WORDS_A_TOPIC, NAMES, SENTENCES = 8, 12, 4000, 120000
 STEPS = 2000
 RANKS = 2
+SEEDS = (1, 2, 3)
 KEYS = {
     "run.steps": STEPS, "data.sequence_length": 16, "data.global_batch": 64,
     "model.width": 64, "model.feed_forward": 128, "model.dropout": 0, "model.attention_dropout": 0,
@@ -91,22 +93,27 @@ class Notes(support.TestCase):
         return {name: values[-1] for name, values in run.trace("validation").items()}, run
 
     def test_notes_help_the_neighbours_of_rare_words_and_name_none(self):
-        plain, _ = self.train({"notes.mix": 0})  # by a law of its own the same bits as without notes
-        noted, run = self.train({})
-        self.assertLess(noted[NEAR], plain[NEAR] - 0.05)  # 0.15 to 0.17 with three seeds
+        gains = []
+        for seed in SEEDS:
+            plain, _ = self.train({"run.seed": seed, "notes.mix": 0})  # by a law of its own the same bits as without notes
+            noted, run = self.train({"run.seed": seed})
+            gains.append(plain[NEAR] - noted[NEAR])
+        # 0.11 on average of five seeds, 0.04 to 0.17: how such a short run goes hangs on last bits.
+        self.assertGreater(statistics.mean(gains), 0.03)
         # Runs with other seeds differ by 0.3 here; a note that named its word would leave next to nothing of four nats.
         self.assertAlmostEqual(noted[OF], plain[OF], delta=0.5)
         self.assertAlmostEqual(noted[OF], noted[OF + "_without_notes"], delta=0.01)
         self.expect_no_gain_from_the_notes_of_others(run, noted, plain)
 
     def expect_no_gain_from_the_notes_of_others(self, run, noted, plain):
-        """The last step, whose learning rate is 0, once more: with the dictionary as it was, and shuffled."""
+        """The last step of the last seed, whose learning rate is 0, once more: with the dictionary as it was, and shuffled."""
+        keys = {"run.seed": SEEDS[-1]}
         run.checkpoints()[-1].unlink()
         shuffled = run.copy(self.folder())
         shuffle_notes(shuffled.checkpoints()[-1])
-        again, _ = self.train({}, run)
+        again, _ = self.train(keys, run)
         self.assertEqual(again[NEAR], noted[NEAR])
-        mixed_up, _ = self.train({}, shuffled)
+        mixed_up, _ = self.train(keys, shuffled)
         self.assertGreater(mixed_up[NEAR], plain[NEAR])
 
 
