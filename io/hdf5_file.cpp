@@ -81,8 +81,7 @@ File File::create(const std::string& path, MpiCommunicator& communicator, const 
 }
 
 File File::open(const std::string& path, Access access) {
-  // HDF5 doubles its pause from one attempt at a torn read to the next: its usual 100 would never end on a damaged
-  // file.
+  // HDF5 doubles its pause from one attempt at a torn read to the next: its usual 100 never end on a damaged file.
   constexpr unsigned attempts = 26;  // over a tenth of a second
   const Handle options = file_access(path, false);
   if (access == Access::swmr_read)

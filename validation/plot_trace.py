@@ -37,8 +37,8 @@ def ends_of_stretches(rows, points=200):
 
 
 def sums(values, ends):
-    """Sums over the stretches that end there."""
-    return np.diff(np.append(0, np.cumsum(values, dtype=np.float64)[ends]))
+    """Sums over the stretches that end there. A loss that is not finite, of a skipped step, spoils its own stretch only."""
+    return np.add.reduceat(values.astype(np.float64), np.append(0, ends[:-1] + 1))
 
 
 def plot(traces, out):
@@ -47,7 +47,8 @@ def plot(traces, out):
         train, validation = tables["train"], tables["validation"]
         tokens = np.cumsum(train["tokens"], dtype=np.float64) / 1e6
         ends = ends_of_stretches(len(tokens))
-        line, = loss.plot(tokens[ends], sums(train["loss"], ends) / np.diff(np.append(-1, ends)), linewidth=1, alpha=0.6, label=f"{name}: training")
+        line, = loss.plot(tokens[ends], sums(train["loss"], ends) / np.diff(np.append(-1, ends)), linewidth=1, alpha=0.6,
+                          label=f"{name}: training")
         at = np.interp(validation["step"], np.append(0, train["step"]), np.append(0, tokens))
         loss.plot(at, validation["loss"], marker="o", markersize=3, color=line.get_color(), label=f"{name}: validation")
         for column in [column for column in train if column.startswith("loss_")]:

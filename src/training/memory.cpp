@@ -23,9 +23,11 @@ std::size_t status_bytes(const std::string& field) {
 std::size_t resident_bytes() {
   return status_bytes("VmRSS:");
 }
+
 void reset_peak_resident_bytes() {
   std::ofstream("/proc/self/clear_refs") << 5;
 }
+
 std::size_t peak_resident_bytes() {
   return status_bytes("VmHWM:");
 }

@@ -111,7 +111,7 @@ def trained_by(folders):
     runs = {}
     for folder in folders:
         jobs = json.loads((folder / "manifest.json").read_text())["jobs"]
-        for commit in {job["git_commit"] for job in jobs if job["last_step"] != job["first_step"]}:  # null: it was killed
+        for commit in sorted({job["git_commit"] for job in jobs if job["last_step"] != job["first_step"]}):  # null: it was killed
             runs.setdefault(commit, []).append(folder.name)
     return "; ".join(f"{', '.join(names)} by commit {commit}" for commit, names in runs.items())
 

@@ -129,6 +129,14 @@ def expect_given_tokenizer_is_used(folder, files, corpus):
     return model
 
 
+def long_text(folder, megabytes):
+    """A file of so many MB in which the same words come again and again."""
+    once = made_up_text(5, 30)
+    with open(f"{folder}/long.txt", "w") as file:
+        file.writelines(once for _ in range(megabytes * 1_000_000 // len(once)))
+    return file.name
+
+
 def peak_memory(text, output, *keys):
     """MB that one rank took at its most. A process starts with the peak of the one that made it: hence one in between."""
     between = ("import os, sys; _, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0); "
@@ -141,22 +149,16 @@ def peak_memory(text, output, *keys):
 
 def expect_memory_of_distinct_words(folder, model):
     """Four times the text with the same words, no more memory: its tokens alone would take 50 MB more."""
-    once = made_up_text(5, 30)
     peaks = []
     for megabytes in (24, 96):
-        text = f"{folder}/long.txt"
-        with open(text, "w") as file:
-            file.writelines(once for _ in range(megabytes * 1_000_000 // len(once)))
+        text = long_text(folder, megabytes)
         peaks.append(peak_memory(text, f"{folder}/long.h5", f"--tokenizer.model={model}", *KEYS[1:]))
         os.remove(text)
     expect(peaks[1] < peaks[0] + 10, f"24 MB of text take {peaks[0]:.1f} MB of memory, 96 MB of the same words {peaks[1]:.1f}")
 
 
 def expect_one_job_at_a_time(folder, model):
-    text, output = f"{folder}/long.txt", f"{folder}/long.h5"
-    with open(text, "w") as file:
-        once = made_up_text(5, 30)
-        file.writelines(once for _ in range(96_000_000 // len(once)))
+    text, output = long_text(folder, 96), f"{folder}/long.h5"
     command = [tenfold, "prepare", f"--corpus.text={text}", f"--corpus.file={output}", f"--tokenizer.model={model}", *KEYS[1:]]
     first = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     while not os.path.exists(f"{output}.part") and first.poll() is None:
