@@ -1,5 +1,6 @@
 #include "base/queue.hpp"
 
+#include <Kokkos_Core.hpp>
 #include <cstring>
 
 namespace tenfold {
@@ -14,6 +15,16 @@ void Queue::copy_out(const Tensor& source, void* host) {
 
 void Queue::clear(const Tensor& tensor) {
   std::memset(tensor.raw(), 0, tensor.bytes());
+}
+
+Queue::Region::Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
+  if (queue_.observer_) queue_.observer_(label_, true);
+  if (Kokkos::Tools::profileLibraryLoaded()) Kokkos::Tools::pushRegion(label);
+}
+
+Queue::Region::~Region() {
+  if (Kokkos::Tools::profileLibraryLoaded()) Kokkos::Tools::popRegion();
+  if (queue_.observer_) queue_.observer_(label_, false);
 }
 
 }  // namespace tenfold

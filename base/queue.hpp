@@ -23,18 +23,16 @@ class Queue {
   /// Bytes from host memory to a tensor and back; returns when the destination may be read by the host.
   void copy_in(const void* host, const Tensor& destination);
   void copy_out(const Tensor& source, void* host);
+  /// Where the host may read a tensor until it next changes: its own memory, if the host sees that.
+  const void* in_host_memory(const Tensor& source) const { return source.raw(); }
   /// All bytes zero.
   void clear(const Tensor& tensor);
 
-  /// Marks a kernel or region: Region region(queue, "tenfold::gelu::forward");
+  /// Marks a kernel or region, for the observer and for Kokkos Tools: Region region(queue, "tenfold::gelu::forward");
   class Region {
    public:
-    Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
-      if (queue_.observer_) queue_.observer_(label_, true);
-    }
-    ~Region() {
-      if (queue_.observer_) queue_.observer_(label_, false);
-    }
+    Region(Queue& queue, const char* label);
+    ~Region();
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
 

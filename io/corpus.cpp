@@ -24,11 +24,11 @@ std::int64_t extent(const hdf5::Dataset& dataset) {
   return static_cast<std::int64_t>(dataset.extents().at(0));
 }
 
+/// Replaces `values` by elements [begin, end).
 template <class T>
-std::vector<T> read_some(const hdf5::Dataset& dataset, std::int64_t begin, std::int64_t end) {
-  std::vector<T> values(static_cast<std::size_t>(end - begin));
+void read_some(const hdf5::Dataset& dataset, std::int64_t begin, std::int64_t end, std::vector<T>& values) {
+  values.resize(static_cast<std::size_t>(end - begin));
   dataset.read(std::span<T>(values), static_cast<hsize_t>(begin));
-  return values;
 }
 
 /// A reading of [begin, begin + count) of `extent` elements.
@@ -63,7 +63,10 @@ Corpus::Part Corpus::open_part(Split split) const {
             .sentences = 0,
             .documents = 0,
             .occurrences = 0,
-            .block_begins = {}};
+            .block_begins = {},
+            .begins = {},
+            .ends = {},
+            .keys = {}};
   part.tokens = extent(part.token_data);
   part.sentences = extent(part.sentence_data) - 1;
   part.documents = extent(part.document_data) - 1;
@@ -91,7 +94,8 @@ std::int64_t Corpus::block_begin(const Part& part, std::int64_t block) const {
   return begin;
 }
 
-std::vector<RareOccurrence> Corpus::rare_occurrences(Split split, std::int64_t begin, std::int64_t end) const {
+void Corpus::rare_occurrences(Split split, std::int64_t begin, std::int64_t end,
+                              std::vector<RareOccurrence>& found) const {
   const Part& part = this->part(split);
   // The last block that begins before `begin` (or the first) is where the search starts.
   std::int64_t block = 0;
@@ -99,22 +103,22 @@ std::vector<RareOccurrence> Corpus::rare_occurrences(Split split, std::int64_t b
     const std::int64_t middle = block + (past - block) / 2;
     (block_begin(part, middle) < begin ? block : past) = middle;
   }
-  std::vector<RareOccurrence> found;
+  found.clear();
   for (std::int64_t at = block * rare_block; at < part.occurrences; at += rare_block) {
     const std::int64_t stop = std::min(at + rare_block, part.occurrences);
-    const auto begins = read_some<std::int64_t>(part.rare_begin, at, stop);
-    const std::int64_t first = at + (std::ranges::lower_bound(begins, begin) - begins.begin());
-    const std::int64_t last = at + (std::ranges::lower_bound(begins, end) - begins.begin());
+    read_some(part.rare_begin, at, stop, part.begins);
+    const std::int64_t first = at + (std::ranges::lower_bound(part.begins, begin) - part.begins.begin());
+    const std::int64_t last = at + (std::ranges::lower_bound(part.begins, end) - part.begins.begin());
     if (first < last) {
-      const auto keys = read_some<std::int32_t>(part.rare_key, first, last);
-      const auto ends = read_some<std::int64_t>(part.rare_end, first, last);
-      for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (ends[i] <= end) found.push_back({keys[i], begins[static_cast<std::size_t>(first - at) + i], ends[i]});
+      read_some(part.rare_key, first, last, part.keys);
+      read_some(part.rare_end, first, last, part.ends);
+      for (std::size_t i = 0; i < part.keys.size(); ++i) {
+        if (part.ends[i] <= end)
+          found.push_back({part.keys[i], part.begins[static_cast<std::size_t>(first - at) + i], part.ends[i]});
       }
     }
     if (last < stop) break;
   }
-  return found;
 }
 
 std::vector<RareWord> Corpus::rare_words() const {

@@ -57,8 +57,8 @@ class Corpus {
   void read_tokens(Split split, std::int64_t begin, std::span<std::int32_t> values) const;
   /// Sentence s is tokens [offset s, offset s + 1), its [SEP] included; there are sentences + 1 offsets, the first 0.
   void read_sentence_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const;
-  /// The occurrences that lie whole in tokens [begin, end), in order.
-  std::vector<RareOccurrence> rare_occurrences(Split split, std::int64_t begin, std::int64_t end) const;
+  /// Replaces `found` by the occurrences that lie whole in tokens [begin, end), in order.
+  void rare_occurrences(Split split, std::int64_t begin, std::int64_t end, std::vector<RareOccurrence>& found) const;
 
   /// All rare words, by key.
   std::vector<RareWord> rare_words() const;
@@ -83,6 +83,8 @@ class Corpus {
     std::int64_t occurrences;
     /// Begin of the first occurrence of each block of rare_block, -1 until it was first looked at.
     mutable std::vector<std::int64_t> block_begins;
+    mutable std::vector<std::int64_t> begins, ends;  ///< what was looked at last
+    mutable std::vector<std::int32_t> keys;
   };
   Part open_part(Split split) const;
   const Part& part(Split split) const { return split == Split::train ? train_ : validation_; }

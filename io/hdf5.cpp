@@ -51,7 +51,7 @@ Handle& Handle::operator=(Handle&& other) noexcept {
 
 namespace {
 
-hsize_t product(const Extents& extents, std::size_t first = 0) {
+hsize_t product(std::span<const hsize_t> extents, std::size_t first = 0) {
   hsize_t elements = 1;
   for (std::size_t i = first; i < extents.size(); ++i) elements *= extents[i];
   return elements;
@@ -85,8 +85,8 @@ hsize_t Dataset::one_dimension() const {
   return size[0];
 }
 
-void Dataset::move_elements(bool writing, hid_t type, void* values, const Extents& offsets, const Extents& counts,
-                            Transfer transfer) const {
+void Dataset::move_elements(bool writing, hid_t type, void* values, std::span<const hsize_t> offsets,
+                            std::span<const hsize_t> counts, Transfer transfer) const {
   const Handle file_space(check(H5Dget_space(handle_.get()), label_, "read the extents"), H5Sclose);
   const int rank = check(H5Sget_simple_extent_ndims(file_space.get()), label_, "read the rank");
   TENFOLD_VERIFY(rank == static_cast<int>(counts.size()) && offsets.size() == counts.size(), label_, " has ", rank,

@@ -96,11 +96,11 @@ class Dataset {
   /// One-dimensional elements [begin, begin + values.size()).
   template <class T>
   void write(std::span<const T> values, hsize_t begin = 0, Transfer transfer = Transfer::independent) {
-    move_elements(true, native_type<T>(), const_cast<T*>(values.data()), {begin}, {values.size()}, transfer);
+    move_row(true, native_type<T>(), const_cast<T*>(values.data()), begin, values.size(), transfer);
   }
   template <class T>
   void read(std::span<T> values, hsize_t begin = 0) const {
-    move_elements(false, native_type<T>(), values.data(), {begin}, {values.size()}, Transfer::independent);
+    move_row(false, native_type<T>(), values.data(), begin, values.size(), Transfer::independent);
   }
   /// A whole one-dimensional data set.
   template <class T>
@@ -118,8 +118,11 @@ class Dataset {
  private:
   friend class Location;
   hsize_t one_dimension() const;
-  void move_elements(bool writing, hid_t type, void* values, const Extents& offsets, const Extents& counts,
-                     Transfer transfer) const;
+  void move_elements(bool writing, hid_t type, void* values, std::span<const hsize_t> offsets,
+                     std::span<const hsize_t> counts, Transfer transfer) const;
+  void move_row(bool writing, hid_t type, void* values, hsize_t begin, hsize_t count, Transfer transfer) const {
+    move_elements(writing, type, values, {&begin, 1}, {&count, 1}, transfer);
+  }
   void move_range(bool writing, hid_t type, std::byte* values, hsize_t offset, hsize_t count) const;
 
   Handle handle_;

@@ -109,7 +109,7 @@ void Location::write_texts(const std::string& name, const std::vector<std::strin
   const Dataset made = create_dataset(name, type.get(), {values.size()});
   std::string padded(values.size() * longest, '\0');
   for (std::size_t i = 0; i < values.size(); ++i) values[i].copy(padded.data() + i * longest, longest);
-  made.move_elements(true, type.get(), padded.data(), {0}, {values.size()}, Transfer::independent);
+  made.move_row(true, type.get(), padded.data(), 0, values.size(), Transfer::independent);
 }
 
 std::string Location::read_text(const std::string& name) const {
@@ -126,7 +126,7 @@ std::vector<std::string> Location::read_texts(const std::string& name) const {
   const std::size_t length = string_length(type.get(), stored.label_);
   std::vector<std::string> values(stored.one_dimension());
   std::string padded(values.size() * length, '\0');
-  stored.move_elements(false, type.get(), padded.data(), {0}, {values.size()}, Transfer::independent);
+  stored.move_row(false, type.get(), padded.data(), 0, values.size(), Transfer::independent);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = without_padding(padded.substr(i * length, length));
   return values;
 }

@@ -29,7 +29,8 @@ std::vector<std::int64_t> steps_in(const std::string& folder) {
   std::vector<std::int64_t> steps;
   if (!std::filesystem::exists(folder)) return steps;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
+    const auto step = step_of(entry.path().filename().string());
+    if (step && entry.path() == checkpoint_path(folder, *step)) steps.push_back(*step);  // not some "step-30.h5"
   }
   std::sort(steps.rbegin(), steps.rend());
   return steps;

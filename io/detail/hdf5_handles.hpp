@@ -7,7 +7,7 @@
 namespace tenfold::hdf5::detail {
 
 /// A data space of these extents; a scalar when there are none.
-inline Handle space_of(const Extents& extents, const std::string& label) {
+inline Handle space_of(std::span<const hsize_t> extents, const std::string& label) {
   const int rank = static_cast<int>(extents.size());
   return {check(rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, extents.data(), nullptr), label,
                 "describe a data space"),

@@ -14,6 +14,7 @@
 #include "parallel/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
 #include "training/learner.hpp"
+#include "training/memory.hpp"
 #include "training/peak.hpp"
 #include "training/profile.hpp"
 
@@ -59,7 +60,9 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   result.peak = best_peak({}, compute_type(settings));
 
   Arena arena(queue.device());
-  const int vocabulary = settings.tokenizer.vocabulary_size;
+  const TextFacts facts = facts_of_random(settings);
+  plan_that_fits(settings, facts, runtime.world());
+  const int vocabulary = facts.vocabulary;
   Learner learner(settings, vocabulary, arena);
   learner.initialise(queue);
   GradientReducer reducer(grid.data(), learner.parameters().gradients());
@@ -118,8 +121,8 @@ nlohmann::json to_json(const Measurement& result) {
     ops.push_back({{"op", label}, {"calls", entry.calls}, {"seconds", entry.seconds}});
   return {{"tokens_per_second", result.tokens_per_second},
           {"model_flops_per_second", result.flops_per_second},
-          {"matmul_flops_per_second_a_rank", result.peak.packed},
-          {"matmul_row_major_flops_per_second_a_rank", result.peak.row_major},
+          {"matmul_flops_per_second", result.peak.packed},
+          {"matmul_row_major_flops_per_second", result.peak.row_major},
           {"utilisation", result.utilisation()},
           {"utilisation_row_major", result.utilisation_row_major()},
           {"ranks", result.ranks},

@@ -12,6 +12,7 @@
 #include "parallel/agree.hpp"
 #include "parallel/host_table.hpp"
 #include "preparation/prepare.hpp"
+#include "preparation/text_encoder.hpp"
 
 namespace tenfold {
 
@@ -23,7 +24,7 @@ void print(Runtime& runtime, const std::string& words) {
 
 std::string versions() {
   return text("tenfold ", version(), " (commit ", git_commit(), ")\n", kernels::library_versions(), "\n",
-              hdf5::version(), ", ", Runtime::mpi_version(), "\n");
+              hdf5::version(), ", ", Runtime::mpi_version(), "\n", text_libraries(), "\n");
 }
 
 /// Takes `flag` out of the arguments; whether it was there.

@@ -3,7 +3,10 @@
 #include "commands/inspect.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -166,7 +169,24 @@ Json manifest_facts(const std::string& path) {
   return facts;
 }
 
+/// The texts of a run folder, known by their names.
+const std::map<std::string, const char*> text_kinds = {
+    {"log.txt", "log"}, {"mllog.txt", "MLPerf log"}, {"lock", "lock"}};
+
+Json text_facts(const std::string& path, const std::string& kind) {
+  std::ifstream file(path);
+  if (!file) throw InputError(text(path, ": cannot read this file: ", std::strerror(errno)));
+  Json facts = {{"kind", kind}, {"lines", 0}, {"last_line", nullptr}};
+  for (std::string line; std::getline(file, line);) {
+    facts["lines"] = facts["lines"].get<int>() + 1;
+    facts["last_line"] = line;
+  }
+  return facts;
+}
+
 Json facts_of(const std::string& path, MpiCommunicator& alone) {
+  const auto known = text_kinds.find(std::filesystem::path(path).filename());
+  if (known != text_kinds.end()) return text_facts(path, known->second);
   std::ifstream file(path, std::ios::binary);
   if (file && file.peek() == '{') return manifest_facts(path);
   const std::string format = format_of(path);
@@ -186,7 +206,10 @@ const std::map<std::string, const char*> explanations = {
     {"checkpoint", "all that a run needs to go on after a step, whatever the number of ranks"},
     {"trace", "what a run measured, by step"},
     {"step dump", "one optimizer step in full, for comparison with another program"},
-    {"manifest", "what a run was made of and how its jobs ended"}};
+    {"manifest", "what a run was made of and how its jobs ended"},
+    {"log", "what a run said"},
+    {"MLPerf log", "events of a run in the format of MLPerf's logging library"},
+    {"lock", "names the job that writes to the folder; empty: none does"}};
 
 std::string padded(std::string words, std::size_t width) {
   words.resize(std::max(words.size(), width), ' ');

@@ -4,24 +4,16 @@
 #include <iostream>
 
 #include "commands/commands.hpp"
+#include "training/memory.hpp"
 #include "training/pretraining.hpp"
 
 namespace tenfold {
 
 void plan(const Settings& settings) {
   Arena arena(DeviceKind::host, Arena::Mode::plan);
-  int vocabulary = settings.tokenizer.vocabulary_size;
-  std::int64_t rare_words = RandomSequences::rare_keys;
-  double rare_share = 1.0 / RandomSequences::rare_spacing;  // occurrences a token
-  if (!settings.data.corpus.empty()) {
-    const Corpus corpus = open_corpus(settings);
-    vocabulary = corpus.vocabulary_size();
-    rare_words = static_cast<std::int64_t>(corpus.rare_words().size());
-    rare_share =
-        static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(corpus.tokens(Split::train));
-  }
-  Learner learner(settings, vocabulary, arena);
-  if (settings.notes.enabled) NoteTaker::plan(arena, settings, rare_words, learner.batch_shape());
+  const TextFacts facts = settings.data.corpus.empty() ? facts_of_random(settings) : facts_of(open_corpus(settings));
+  const MemoryPlan memory = plan_memory(settings, facts);
+  Learner learner(settings, facts.vocabulary, arena);
   const double sequences = settings.data.global_batch;
   const double length = settings.data.sequence_length;
   const Counts full{sequences, sequences * length, sequences * length * length,
@@ -30,9 +22,13 @@ void plan(const Settings& settings) {
   const int micro_batches = settings.data.global_batch / *settings.data.micro_batch / *settings.parallel.data;
   const double gradient_bytes = 4.0 * static_cast<double>(learner.parameters().padded_size());
   constexpr double mebi = 1024.0 * 1024.0;
+  const auto in_mebi = [](std::int64_t bytes) { return static_cast<double>(bytes) / mebi; };
   std::cout << std::fixed << std::setprecision(1)  //
             << "parameters              " << learner.parameters().count() << '\n'
-            << "memory a rank           " << static_cast<double>(arena.bytes()) / mebi << " MiB\n"
+            << "memory a rank           " << in_mebi(memory.total()) << " MiB: tensors " << in_mebi(memory.tensors)
+            << ", batches " << in_mebi(memory.batches) << ", packed weights " << in_mebi(memory.products)
+            << ", gradients under way " << in_mebi(memory.reductions) << ", index of the corpus "
+            << in_mebi(memory.sequences) << ", the rest " << in_mebi(memory.fixed) << '\n'
             << "micro-batch             " << *settings.data.micro_batch << " sequences, " << micro_batches
             << " a step and rank\n"
             << "FLOPs a step            " << learner.objective().training_flops(full, 0.5) / 1e9
@@ -42,7 +38,7 @@ void plan(const Settings& settings) {
             << "communicated a step     " << 2.0 * gradient_bytes * (ranks - 1.0) / ranks / mebi
             << " MiB sent by each rank (ring all-reduce of the gradients)\n";
   if (!settings.notes.enabled) return;
-  const double occurrences = rare_share * full.tokens;
+  const double occurrences = facts.rare_share * full.tokens;
   const double row = 4.0 * settings.model.width;
   const double bytes = sizeof(std::int32_t) + row + sizeof(NoteSource) + row;  // asked for, answered, contributed
   std::cout << "rare words a step       " << occurrences << " occurrences"

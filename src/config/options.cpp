@@ -102,9 +102,10 @@ std::vector<Option> build() {
 
       {"tokenizer.model", prepare, field(&S::tokenizer, &Tokenizer::model), "",
        "SentencePiece model to use, with the vocabulary it has; empty: train one on the text"},
-      {"tokenizer.vocabulary_size", prepare | bench | plan,
+      {"tokenizer.vocabulary_size", prepare | model | elastic,
        field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
-       "vocabulary of a tokenizer that is trained, and of a model without a corpus", &trained_tokenizer},
+       "vocabulary to train, or that the corpus must have; auto: the corpus's, else 16384",
+       &trained_tokenizer},
       {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "", "lower-case the text"},
 
       {"model.layers", model, field(&S::model, &Model::layers, between(1, 1000)), "", "encoder layers"},
@@ -222,7 +223,7 @@ const std::vector<Command>& commands() {
       {"prepare", prepare, "[CONFIG.ini ...] [--section.key=value ...]", "Turn plain text into a corpus file"},
       {"pretrain", pretrain, "[CONFIG.ini ...] [--section.key=value ...]", "Train an encoder on a corpus"},
       {"inspect", 0, "FILE [--json] [--notes=word,...]",
-       "Explain a corpus, checkpoint, trace, step dump or manifest in words or in JSON; show what a checkpoint noted"},
+       "Explain a corpus or a file of a run in words or in JSON; show what a checkpoint noted"},
       {"bench", bench, "[CONFIG.ini ...] [--section.key=value ...] [--json]",
        "Time training steps and kernels against the speed of matrix products"},
       {"plan", plan, "[CONFIG.ini ...] [--section.key=value ...]",

@@ -46,8 +46,9 @@ struct CorpusSettings {
 };
 
 struct TokenizerSettings {
-  std::string model;  ///< a given SentencePiece model; empty: train one
-  int vocabulary_size = 16384;
+  std::string model;                   ///< a given SentencePiece model; empty: train one
+  std::optional<int> vocabulary_size;  ///< unset: that of the corpus, or where there is none 16384
+  int size() const { return vocabulary_size.value_or(16384); }
   bool lowercase = false;
 };
 

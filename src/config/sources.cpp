@@ -28,7 +28,8 @@ std::string read_text(const std::string& name) {
   if (file.gcount() > longest_file || bytes.find('\0') != std::string::npos) {
     throw InputError(text(name, ": is not a configuration file: expected INI text of at most 1 MiB"));
   }
-  return bytes;
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  return bytes.starts_with(byte_order_mark) ? bytes.substr(byte_order_mark.size()) : bytes;
 }
 
 /// "--section.key=value" as a line of INI text.

@@ -8,37 +8,49 @@ GradientReducer::GradientReducer(Communicator& communicator, const Tensor& gradi
     : communicator_(&communicator),
       gradients_(gradients),
       bucket_(bucket_bytes / static_cast<std::int64_t>(sizeof(float))),
-      begin_(gradients.elements()) {
+      begin_(gradients.elements()),
+      final_(begin_) {
   TENFOLD_VERIFY(gradients.dtype() == DType::f32 && gradients.shape().rank() == 1,
                  "gradients are a flat f32 buffer, got ", name_of(gradients.dtype()), gradients.shape().describe());
   TENFOLD_VERIFY(bucket_ >= 1, "buckets of ", bucket_bytes, " bytes");
   requests_.reserve(static_cast<std::size_t>((begin_ + bucket_ - 1) / bucket_));
 }
 
+std::int64_t GradientReducer::bytes_under_way(std::int64_t gradients, int ranks) {
+  if (ranks == 1) return 0;
+  return std::min(gradients * static_cast<std::int64_t>(sizeof(float)),
+                  static_cast<std::int64_t>(most_under_way) * default_bucket_bytes);
+}
+
 void GradientReducer::begin_step() {
   TENFOLD_VERIFY(requests_.empty(), "the last step's gradients were not finished");
-  begin_ = gradients_.elements();
+  begin_ = final_ = gradients_.elements();
 }
 
 void GradientReducer::ready(std::int64_t from) {
-  while (begin_ > 0 && std::max<std::int64_t>(begin_ - bucket_, 0) >= from) start_bucket();
+  final_ = from;
+  start_buckets();
 }
 
-void GradientReducer::start_bucket() {
-  const std::int64_t end = begin_;
-  begin_ = std::max<std::int64_t>(end - bucket_, 0);
-  if (communicator_->size() == 1) return;
-  requests_.push_back(communicator_->start_all_reduce_sum(gradients_.rows(begin_, end - begin_)));
+void GradientReducer::start_buckets() {
+  while (begin_ > 0 && requests_.size() - done_ < most_under_way) {
+    const std::int64_t next = std::max<std::int64_t>(begin_ - bucket_, 0);
+    if (next < final_) return;
+    requests_.push_back(communicator_->start_all_reduce_sum(gradients_.rows(next, begin_ - next)));
+    begin_ = next;
+  }
 }
 
 void GradientReducer::poll() {
-  if (!requests_.empty()) communicator_->poll();
+  for (; done_ < requests_.size() && communicator_->test(requests_[done_]); ++done_)
+    communicator_->wait(requests_[done_]);
+  start_buckets();
 }
 
 void GradientReducer::finish() {
-  ready(0);
-  for (const Request request : requests_) communicator_->wait(request);
+  for (ready(0); done_ < requests_.size(); start_buckets()) communicator_->wait(requests_[done_++]);
   requests_.clear();
+  done_ = 0;
 }
 
 }  // namespace tenfold

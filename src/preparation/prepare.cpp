@@ -14,6 +14,7 @@
 #include "parallel/watchdog.hpp"
 #include "preparation/passes.hpp"
 #include "preparation/rare_words.hpp"
+#include "preparation/text_encoder.hpp"
 #include "preparation/tokenizer_training.hpp"
 
 namespace tenfold {
@@ -89,10 +90,18 @@ class Output {
   bool root_;
 };
 
+InputError nothing_falls_to(Split split) {
+  return InputError(text("corpus.valid_fraction: nothing of this text falls to the ", name_of(split), " split; ",
+                         split == Split::train ? "lower" : "raise", " corpus.valid_fraction or give more text"));
+}
+
 Tokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiCommunicator& world) {
   const bool given = !settings.tokenizer.model.empty();
   std::string sample;
-  if (!given) sample = sample_text(survey, settings.corpus.valid_fraction, sample_bytes, world);
+  if (!given) {
+    sample = sample_text(survey, settings.corpus.valid_fraction, sample_bytes, world);
+    if (sample.empty()) throw nothing_falls_to(Split::train);
+  }
   std::string model;
   agree(world, [&] {
     if (world.rank() != 0) return;
@@ -109,11 +118,8 @@ Tokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiComm
 }
 
 void expect_both_splits(const Places& places) {
-  for (const Split split : {Split::train, Split::validation}) {
-    if (places.splits[static_cast<std::size_t>(split)].total.tokens == 0)
-      throw InputError(text("corpus.valid_fraction: nothing of this text falls to the ", name_of(split), " split; ",
-                            split == Split::train ? "lower" : "raise", " corpus.valid_fraction or give more text"));
-  }
+  for (const Split split : {Split::train, Split::validation})
+    if (places.splits[static_cast<std::size_t>(split)].total.tokens == 0) throw nothing_falls_to(split);
 }
 
 /// Bytes that the corpus takes, and the spools of rare occurrences while it is written; rather too many.
@@ -144,6 +150,7 @@ std::string provenance(const Settings& settings, const Survey& survey, const Tex
   keys["tokenizer.lowercase"] = lowercases;
   const nlohmann::ordered_json all = {
       {"version", text(version(), " (", git_commit(), ")")},
+      {"libraries", text_libraries()},
       {"files", files},
       {"settings", keys},
       {"cleaned", {{"invalid_sequences", counts.cleaning.invalid}, {"control_characters", counts.cleaning.control}}}};
@@ -226,7 +233,10 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   const Watchdog watchdog(world, std::chrono::duration<double>(settings.parallel.stall_timeout));
   Progress& progress = world.progress();
   const bool root = world.rank() == 0;
-  const CorpusSettings& keys = settings.corpus;
+  CorpusSettings keys = settings.corpus;
+  std::error_code no_link;
+  const auto linked = std::filesystem::canonical(keys.file, no_link);  // what a link points to is written, not the link
+  if (!no_link) keys.file = linked;
   progress.region("tenfold::prepare::survey");
   const auto held = agree(world, [&] {
     if (!root) return std::unique_ptr<FileLock>();

@@ -37,18 +37,13 @@ void ProgressLine::print() {
   printed_ = done_;
   const double seconds = seconds_since(start_);
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
+  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
+  const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0;
   char numbers[96];
-  if (total_ > 0) {
-    const double share = static_cast<double>(done_) / static_cast<double>(total_);
-    const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0;
-    std::snprintf(numbers, sizeof numbers, "%3.0f %%  %.1f MB  %.1f MB/s  %.0f s left", share * 100,
-                  static_cast<double>(done_) * 1e-6, rate * 1e-6, left);
-    std::fprintf(stderr, "%s%-10s %s %s%s", terminal_ ? "\r" : "", phase_.c_str(), bar_of(share).c_str(), numbers,
-                 terminal_ ? "   " : "\n");
-  } else {
-    std::fprintf(stderr, "%s%-10s %.1f MB  %.1f MB/s  %.0f s%s", terminal_ ? "\r" : "", phase_.c_str(),
-                 static_cast<double>(done_) * 1e-6, rate * 1e-6, seconds, terminal_ ? "   " : "\n");
-  }
+  std::snprintf(numbers, sizeof numbers, "%3.0f %%  %.1f MB  %.1f MB/s  %.0f s left", share * 100,
+                static_cast<double>(done_) * 1e-6, rate * 1e-6, left);
+  std::fprintf(stderr, "%s%-10s %s %s%s", terminal_ ? "\r" : "", phase_.c_str(), bar_of(share).c_str(), numbers,
+               terminal_ ? "   " : "\n");
   std::fflush(stderr);
 }
 

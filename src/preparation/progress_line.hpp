@@ -10,7 +10,7 @@ namespace tenfold {
 
 class ProgressLine {
  public:
-  /// `shown` is false on ranks that keep quiet. `total` bytes of text lie before it; 0 when that is not known.
+  /// `shown` is false on ranks that keep quiet. `total` bytes lie before it.
   ProgressLine(bool shown, std::string phase, std::int64_t total);
   /// Ends the line.
   ~ProgressLine();

@@ -3,10 +3,12 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "parallel/agree.hpp"
 #include "preparation/cleaning.hpp"
+#include "preparation/progress_line.hpp"
 
 namespace tenfold {
 
@@ -56,13 +58,15 @@ struct FileFacts {
   std::int64_t crc32;
 };
 
-FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches,
-                      Progress& progress) {
+FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches, Progress& heartbeat,
+                      ProgressLine& progress) {
   TextFile file(path);
   TextCheck check(path);
+  std::int64_t consumed = 0;
   UnitReader reader(file, 0, {}, [&](std::string_view bytes) {
     check.look(bytes);
-    progress.tick();
+    heartbeat.tick();
+    progress.advance(file.consumed() - std::exchange(consumed, file.consumed()));
   });
   Unit unit;
   const std::size_t first = batches.size();
@@ -81,28 +85,34 @@ FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<T
   return {.file = index, .bytes = check.bytes(), .crc32 = check.crc()};
 }
 
+/// By what they name: "a" and "./a" are the same.
 void refuse_repeated(const std::vector<std::string>& paths) {
-  std::set<std::string> seen;
+  std::set<std::filesystem::path> seen;
+  std::error_code missing;  // is told elsewhere
   for (const std::string& path : paths) {
-    if (!seen.insert(path).second) throw InputError(text("corpus.text: ", path, " is given twice; name it once"));
+    if (!seen.insert(std::filesystem::weakly_canonical(path, missing)).second)
+      throw InputError(text("corpus.text: ", path, " is given twice; name it once"));
   }
 }
 
 }  // namespace
 
 Survey survey_text(const std::vector<std::string>& paths, MpiCommunicator& world) {
-  refuse_repeated(paths);
   std::vector<TextBatch> batches;
   std::vector<FileFacts> facts;
   const auto rank = static_cast<std::size_t>(world.rank());
   const auto size = static_cast<std::size_t>(world.size());
   // A wrong path is told before a long file is read.
-  agree(world, [&] {
-    for (std::size_t i = rank; i < paths.size(); i += size) TextFile{paths[i]};
+  const std::int64_t bytes = agree(world, [&] {
+    refuse_repeated(paths);
+    std::int64_t sum = 0;
+    for (std::size_t i = rank; i < paths.size(); i += size) sum += TextFile(paths[i]).size();
+    return sum;
   });
   agree(world, [&] {
+    ProgressLine progress(rank == 0, "survey", bytes);
     for (std::size_t i = rank; i < paths.size(); i += size)
-      facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches, world.progress()));
+      facts.push_back(survey_file(paths[i], static_cast<std::int64_t>(i), batches, world.progress(), progress));
   });
   Survey survey;
   survey.batches = world.all_gather_v(std::span<const TextBatch>(batches)).values;

@@ -75,6 +75,14 @@ struct TextEncoder::Segmenter {
   }
 };
 
+std::string text_libraries() {
+  UVersionInfo numbers;
+  u_getVersion(numbers);
+  char words[U_MAX_VERSION_STRING_LENGTH];
+  u_versionToString(numbers, words);
+  return text("SentencePiece ", TENFOLD_SENTENCEPIECE_VERSION, ", ICU ", words);
+}
+
 TextEncoder::TextEncoder(const Tokenizer& tokenizer)
     : tokenizer_(&tokenizer), segmenter_(std::make_unique<Segmenter>()) {}
 

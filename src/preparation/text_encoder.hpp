@@ -13,6 +13,9 @@
 
 namespace tenfold {
 
+/// What makes tokens, sentences and words of a text: "SentencePiece 0.1.97, ICU 72.1".
+std::string text_libraries();
+
 /// A word with at least one letter and at most 64 bytes in a text. Its pieces are tokens [begin, end) of the text, or
 /// none (begin == end) when its borders are not borders of pieces. The mark of a word's front belongs to the word.
 struct WordOccurrence {

@@ -3,64 +3,117 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "base/check.hpp"
 
 namespace tenfold {
 
-namespace {
-constexpr unsigned stream_buffer = 256U << 10U;
+struct TextFile::Inflater {
+  Inflater() { TENFOLD_VERIFY(inflateInit2(&stream, gzip_only) == Z_OK, "zlib cannot start"); }
+  ~Inflater() { inflateEnd(&stream); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  void restart() {
+    TENFOLD_VERIFY(inflateReset(&stream) == Z_OK, "zlib cannot start again");
+    stream.avail_in = 0;
+    in_member = false;
+    position = 0;
+  }
+
+  static constexpr int gzip_only = 16 + MAX_WBITS;
+  z_stream stream{};
+  std::vector<char> input = std::vector<char>(std::size_t{256} << 10U);
+  bool in_member = false;
+  std::int64_t position = 0;  ///< in the text
+};
+
+void TextFile::Closer::operator()(std::FILE* file) const {
+  std::fclose(file);  // nothing was written; every read was checked
 }
 
-void TextFile::Closer::operator()(gzFile_s* file) const {
-  gzclose_r(file);  // nothing was written; every read was checked
-}
-
-TextFile::TextFile(const std::string& path) : path_(path) {
+TextFile::TextFile(const std::string& path) : path_(path), size_(0) {
   std::error_code status;
   const auto kind = std::filesystem::status(path, status).type();
   if (kind == std::filesystem::file_type::not_found)
     throw InputError(text("corpus.text: ", path, " does not exist; check the path"));
   if (kind == std::filesystem::file_type::directory)
     throw InputError(text("corpus.text: ", path, " is a folder; name its text files one by one"));
-  if (status) throw InputError(text("corpus.text: ", path, " cannot be read: ", status.message()));
+  if (status) fail(text(" cannot be read: ", status.message()));
   if (kind != std::filesystem::file_type::regular)
-    throw InputError(
-        text("corpus.text: ", path, " is no regular file; text is read more than once, so write it to one"));
-  file_.reset(gzopen(path.c_str(), "rb"));
-  if (!file_) throw InputError(text("corpus.text: ", path, " cannot be read: ", std::strerror(errno)));
-  TENFOLD_VERIFY(gzbuffer(file_.get(), stream_buffer) == 0, "no buffer for ", path);
-  // Looks at the first bytes, after which zlib seeks in a plain file instead of reading on.
-  gzdirect(file_.get());
+    fail(" is no regular file; text is read more than once, so write it to one");
+  file_.reset(std::fopen(path.c_str(), "rb"));
+  if (!file_) fail(text(" cannot be read: ", std::strerror(errno)));
+  size_ = static_cast<std::int64_t>(std::filesystem::file_size(path));
+  constexpr std::array<char, 2> gzip_magic = {'\x1f', '\x8b'};
+  std::array<char, 2> first{};
+  if (read_file(first) == first.size() && first == gzip_magic) inflater_ = std::make_unique<Inflater>();
+  seek(0);
 }
 
-void TextFile::fail(int code) const {
-  if (code == Z_ERRNO) throw InputError(text("corpus.text: ", path_, " cannot be read: ", std::strerror(errno)));
-  const char* what = code == Z_BUF_ERROR ? " ends in the middle of its gzip stream" : " has a damaged gzip stream";
-  throw InputError(text("corpus.text: ", path_, what, "; fetch or compress it again (gzip -t tells)"));
+TextFile::~TextFile() = default;
+
+void TextFile::fail(const std::string& what) const {
+  throw InputError(text("corpus.text: ", path_, what));
+}
+
+std::int64_t TextFile::consumed() const {
+  return ftello(file_.get());
 }
 
 void TextFile::seek(std::int64_t offset) {
-  if (gzseek64(file_.get(), offset, SEEK_SET) == offset) return;
-  int code = Z_OK;
-  gzerror(file_.get(), &code);
-  fail(code);
+  if (!inflater_ || offset < inflater_->position || offset == 0) {
+    if (fseeko(file_.get(), inflater_ ? 0 : offset, SEEK_SET) != 0)
+      fail(text(" cannot be read: ", std::strerror(errno)));
+    if (inflater_) inflater_->restart();
+  }
+  if (!inflater_) return;
+  std::array<char, 1U << 16U> passed;
+  while (inflater_->position < offset) {
+    const auto wanted = std::min<std::int64_t>(std::ssize(passed), offset - inflater_->position);
+    if (inflate(std::span(passed).first(static_cast<std::size_t>(wanted))) == 0) return;
+  }
 }
 
 std::size_t TextFile::read(std::span<char> bytes) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const auto wanted = static_cast<unsigned>(std::min<std::size_t>(bytes.size() - done, 1U << 30U));
-    const int got = gzread(file_.get(), bytes.data() + done, wanted);
-    int code = Z_OK;
-    gzerror(file_.get(), &code);
-    if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) fail(code);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
+  return inflater_ ? inflate(bytes) : read_file(bytes);
+}
+
+std::size_t TextFile::read_file(std::span<char> bytes) {
+  const std::size_t done = std::fread(bytes.data(), 1, bytes.size(), file_.get());
+  if (done < bytes.size() && std::ferror(file_.get()) != 0) fail(text(" cannot be read: ", std::strerror(errno)));
+  return done;
+}
+
+std::size_t TextFile::inflate(std::span<char> bytes) {
+  z_stream& stream = inflater_->stream;
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = static_cast<uInt>(bytes.size());
+  while (stream.avail_out > 0) {
+    if (stream.avail_in == 0) {
+      stream.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
+      stream.avail_in = static_cast<uInt>(read_file(inflater_->input));
+      if (stream.avail_in == 0 && !inflater_->in_member) break;
+      if (stream.avail_in == 0)
+        fail(" ends in the middle of its gzip stream; fetch or compress it again (gzip -t tells)");
+    }
+    inflater_->in_member = true;
+    const int code = ::inflate(&stream, Z_NO_FLUSH);
+    if (code == Z_STREAM_END) {
+      inflater_->in_member = false;
+      TENFOLD_VERIFY(inflateReset(&stream) == Z_OK, "zlib cannot start again");
+    } else if (code != Z_OK) {
+      fail(
+          " has a damaged gzip stream, or something after it that is none; fetch or compress it again (gzip -t tells)");
+    }
   }
+  const std::size_t done = bytes.size() - stream.avail_out;
+  inflater_->position += static_cast<std::int64_t>(done);
   return done;
 }
 

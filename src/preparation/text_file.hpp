@@ -2,11 +2,10 @@
 // A plain or gzipped text file as one stream of bytes.
 
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
-
-struct gzFile_s;
 
 namespace tenfold {
 
@@ -14,23 +13,34 @@ class TextFile {
  public:
   /// InputError, naming the file and how to mend it, when it is missing, a folder or unreadable.
   explicit TextFile(const std::string& path);
+  ~TextFile();
 
   const std::string& path() const { return path_; }
+  /// Bytes on the disk, and how many of them were read since the last seek to the beginning.
+  std::int64_t size() const { return size_; }
+  std::int64_t consumed() const;
 
   /// Goes to a byte of the (uncompressed) text: at once in a plain file, by reading on in a gzipped one.
   void seek(std::int64_t offset);
 
-  /// The next bytes, as many as fit; 0 at the end. InputError when the gzip stream is damaged or ends too early.
+  /// The next bytes, as many as fit; 0 at the end. InputError when a gzip stream is damaged, ends too early or is
+  /// followed by anything but another.
   std::size_t read(std::span<char> bytes);
 
  private:
   struct Closer {
-    void operator()(gzFile_s* file) const;
+    void operator()(std::FILE* file) const;
   };
-  [[noreturn]] void fail(int code) const;
+  struct Inflater;
+
+  std::size_t read_file(std::span<char> bytes);
+  std::size_t inflate(std::span<char> bytes);
+  [[noreturn]] void fail(const std::string& what) const;
 
   std::string path_;
-  std::unique_ptr<gzFile_s, Closer> file_;
+  std::int64_t size_;
+  std::unique_ptr<std::FILE, Closer> file_;
+  std::unique_ptr<Inflater> inflater_;  ///< null: plain
 };
 
 }  // namespace tenfold

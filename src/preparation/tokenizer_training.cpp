@@ -60,15 +60,14 @@ std::string train_tokenizer(std::string_view cleaned, const TokenizerSettings& s
     controls += special_pieces[static_cast<std::size_t>(id)];
   }
   std::vector<std::string> lines;
-  for (const auto& [word, count] :
-       frequent_words(cleaned, words_a_piece * static_cast<std::size_t>(settings.vocabulary_size)))
+  for (const auto& [word, count] : frequent_words(cleaned, words_a_piece * static_cast<std::size_t>(settings.size())))
     lines.push_back(text(word, '\t', count));
   Words sentences(std::move(lines));
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(
       {{"model_type", "bpe"},
        {"input_format", "tsv"},
-       {"vocab_size", std::to_string(settings.vocabulary_size)},
+       {"vocab_size", std::to_string(settings.size())},
        {"normalization_rule_name", settings.lowercase ? "nmt_nfkc_cf" : "nmt_nfkc"},
        {"pad_id", std::to_string(pad_token)},
        {"pad_piece", special_pieces[pad_token]},
@@ -85,7 +84,7 @@ std::string train_tokenizer(std::string_view cleaned, const TokenizerSettings& s
   if (!status.ok()) {
     const std::string message = status.ToString();
     const std::size_t reason = message.rfind("] ");
-    throw InputError(text("tokenizer.vocabulary_size = ", settings.vocabulary_size, " does not suit this text: ",
+    throw InputError(text("tokenizer.vocabulary_size = ", settings.size(), " does not suit this text: ",
                           reason == std::string::npos ? message : message.substr(reason + 2)));
   }
   return model;

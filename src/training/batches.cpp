@@ -16,6 +16,12 @@ HostBatch::HostBatch(const BatchShape& shape)
       samples(lengths.size()),
       neighbourhoods(selected_rows.size()) {}
 
+std::int64_t host_bytes(const BatchShape& shape) {
+  constexpr std::int64_t a_token = 2 * sizeof(std::int32_t), a_sequence = sizeof(std::int32_t) + sizeof(std::int64_t);
+  constexpr std::int64_t a_selected = 2 * sizeof(std::int32_t) + sizeof(Neighbourhood);
+  return shape.rows() * a_token + shape.sequences * a_sequence + shape.selected * a_selected;
+}
+
 std::int64_t note_capacity(const BatchShape& shape) {
   return std::max<std::int64_t>(shape.rows() / 2, 1);
 }
@@ -65,15 +71,14 @@ void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   batch.selected = static_cast<std::int32_t>(rows);
 }
 
-void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected,
-                                   HostBatch& batch) const {
-  const std::vector<RareOccurrence> words = sequences_.rare_words(sample.sequence);
+void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch) {
+  sequences_.rare_words(sample.sequence, words_);
   const auto neighbourhoods = std::span(batch.neighbourhoods).subspan(first_selected, selected_.size());
   std::ranges::fill(neighbourhoods,
-                    words.empty() ? Neighbourhood::no_rare_word : Neighbourhood::sequence_with_rare_word);
+                    words_.empty() ? Neighbourhood::no_rare_word : Neighbourhood::sequence_with_rare_word);
   const auto offset = static_cast<std::int32_t>(static_cast<std::int64_t>(b) * shape_.length);
   HostNotes& notes = batch.notes;
-  for (const RareOccurrence& word : words) {
+  for (const RareOccurrence& word : words_) {
     const auto begin = static_cast<std::int32_t>(word.begin);
     const auto end = static_cast<std::int32_t>(word.end);
     const NoteWindow window = NoteWindow::clip(begin, end, *notes_.window, batch.lengths[b]);

@@ -39,6 +39,9 @@ struct HostBatch {
   explicit HostBatch(const BatchShape& shape);
 };
 
+/// Bytes of a HostBatch, without its notes.
+std::int64_t host_bytes(const BatchShape& shape);
+
 /// A sample of the global order: which sequence, and the stream its mask is drawn from.
 struct Sample {
   std::int64_t index;  ///< global sample index, keys dropout
@@ -57,7 +60,7 @@ class BatchBuilder {
   void build(std::span<const Sample> samples, HostBatch& batch);
 
  private:
-  void find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch) const;
+  void find_rare_words(const Sample& sample, std::size_t b, std::size_t first_selected, HostBatch& batch);
 
   const Sequences& sequences_;
   ObjectiveSettings objective_;
@@ -67,6 +70,7 @@ class BatchBuilder {
   BatchShape shape_;
   std::uint64_t mask_key_;
   std::vector<std::int32_t> selected_;
+  std::vector<RareOccurrence> words_;
 };
 
 /// Adds what a micro-batch holds to the counts.

@@ -1,27 +1,82 @@
 #include "training/memory.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
-#include "base/check.hpp"
+#include "parallel/agree.hpp"
+#include "training/learner.hpp"
+#include "training/sequences.hpp"
 
 namespace tenfold {
 
 namespace {
 
-std::size_t status_bytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
+/// The field of a file of /proc that holds lines such as "VmRSS: 1234 kB".
+std::size_t bytes_of(const std::string& path, const std::string& field) {
+  std::ifstream status(path);
   for (std::string word; status >> word;) {
     std::size_t kibibytes = 0;
     if (word == field && status >> kibibytes) return kibibytes * 1024;
   }
-  throw Error(text("/proc/self/status has no ", field));
+  throw Error(text(path, " has no ", field));
 }
 
 }  // namespace
 
+TextFacts facts_of(const Corpus& corpus) {
+  const std::int64_t tokens = corpus.tokens(Split::train);
+  return {.vocabulary = corpus.vocabulary_size(),
+          .rare_words = static_cast<std::int64_t>(corpus.rare_words().size()),
+          .rare_share = static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(tokens),
+          .tokens = tokens + corpus.tokens(Split::validation)};
+}
+
+TextFacts facts_of_random(const Settings& settings) {
+  return {.vocabulary = settings.tokenizer.size(),
+          .rare_words = RandomSequences::rare_keys,
+          .rare_share = 1.0 / RandomSequences::rare_spacing,
+          .tokens = 0};
+}
+
+MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
+  // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 7 to 22
+  // MiB for models of 0.5 to 30 M parameters on one to four ranks.
+  constexpr std::int64_t libraries = 13 << 20;
+  Arena arena(DeviceKind::host, Arena::Mode::plan);
+  Learner learner(settings, facts.vocabulary, arena);
+  const BatchShape& shape = learner.batch_shape();
+  if (settings.notes.enabled) NoteTaker::plan(arena, settings, facts.rare_words, shape);
+  std::int64_t largest_weight = 0;
+  for (const Parameter& parameter : learner.parameters().all())
+    largest_weight = std::max(largest_weight, parameter.elements());
+  const std::int64_t micro_batches = settings.data.global_batch / *settings.parallel.data / shape.sequences;
+  return {.tensors = static_cast<std::int64_t>(arena.bytes()),
+          .batches = 2 * micro_batches * host_bytes(shape),
+          .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
+          .reductions = GradientReducer::bytes_under_way(learner.parameters().padded_size(), *settings.parallel.data),
+          .sequences = facts.tokens / (shape.length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),
+          .fixed = libraries};
+}
+
+MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world) {
+  const MemoryPlan plan = plan_memory(settings, facts);
+  MpiCommunicator node = world.split_node();
+  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.batches);
+  const auto available =
+      static_cast<std::int64_t>(bytes_of("/proc/meminfo", "MemAvailable:") + bytes_of("/proc/meminfo", "SwapFree:"));
+  agree(world, [&] {
+    if (needed > available)
+      throw InputError(text("the run needs ", needed >> 20, " MiB on this host, ", plan.total() >> 20,
+                            " a rank, and it has ", available >> 20,
+                            " MiB free; lower data.micro_batch or the model's sizes, or use more hosts (tenfold plan "
+                            "tells what takes how much)"));
+  });
+  return plan;
+}
+
 std::size_t resident_bytes() {
-  return status_bytes("VmRSS:");
+  return bytes_of("/proc/self/status", "VmRSS:");
 }
 
 void reset_peak_resident_bytes() {
@@ -29,7 +84,7 @@ void reset_peak_resident_bytes() {
 }
 
 std::size_t peak_resident_bytes() {
-  return status_bytes("VmHWM:");
+  return bytes_of("/proc/self/status", "VmHWM:");
 }
 
 }  // namespace tenfold

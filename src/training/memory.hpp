@@ -1,9 +1,43 @@
 #pragma once
-// Memory of this process, from /proc/self/status.
+// Memory of a rank: what a run will take, and what this process has taken, from /proc/self/status.
 
 #include <cstddef>
+#include <cstdint>
+
+#include "config/settings.hpp"
+#include "io/corpus.hpp"
+#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold {
+
+/// What a plan must know of the text.
+struct TextFacts {
+  int vocabulary;
+  std::int64_t rare_words;
+  double rare_share;    ///< their occurrences a token
+  std::int64_t tokens;  ///< 0: not known
+};
+TextFacts facts_of(const Corpus& corpus);
+/// Of the random sequences that `tenfold bench` trains on.
+TextFacts facts_of_random(const Settings& settings);
+
+/// Bytes of a rank beyond what a process has when it starts.
+struct MemoryPlan {
+  std::int64_t tensors;     ///< of the arena
+  std::int64_t batches;     ///< of this step and the next, as the host makes them
+  std::int64_t products;    ///< the largest weight once more, as products read it
+  std::int64_t reductions;  ///< gradients under way between ranks
+  std::int64_t sequences;   ///< where every sequence of the corpus begins
+  std::int64_t fixed;       ///< what grows with none of these
+  std::int64_t total() const { return tensors + batches + products + reductions + sequences + fixed; }
+};
+
+/// `settings` resolved.
+MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts);
+
+/// The same, before a run: InputError on all ranks if a host has not the memory for its ranks' tensors and batches.
+/// Collective.
+MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world);
 
 std::size_t resident_bytes();       ///< VmRSS: now
 std::size_t peak_resident_bytes();  ///< VmHWM: the most since the start or the last reset

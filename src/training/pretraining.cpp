@@ -8,7 +8,6 @@
 #include "parallel/agree.hpp"
 #include "parallel/host_table.hpp"
 #include "parallel/replica_check.hpp"
-#include "training/memory.hpp"
 #include "training/packing.hpp"
 #include "training/peak.hpp"
 #include "training/schedule.hpp"
@@ -59,7 +58,11 @@ Corpus open_corpus(const Settings& settings) {
   if (settings.notes.enabled && corpus->rare_occurrences(Split::train) == 0)
     throw InputError(text("notes.enabled = true, but ", corpus->path(),
                           " has no rare words; prepare it again with another corpus.rare_coverage or rare_min_count"));
-  expect_vocabulary(settings.objective, corpus->vocabulary_size());
+  const int vocabulary = corpus->vocabulary_size();
+  if (const int wanted = settings.tokenizer.vocabulary_size.value_or(vocabulary); wanted != vocabulary)
+    throw InputError(text("tokenizer.vocabulary_size = ", wanted, ", but ", corpus->path(), " has a vocabulary of ",
+                          vocabulary, "; leave the key out, or prepare a corpus with it"));
+  expect_vocabulary(settings.objective, vocabulary);
   return std::move(*corpus);
 }
 
@@ -70,6 +73,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
       corpus_(open_on_all_ranks(settings, runtime)),
+      memory_(plan_that_fits(settings, facts_of(corpus_), runtime.world())),
       peak_(measure_peak()),
       start_memory_(resident_bytes()),
       train_(packed(corpus_, Split::train, settings, runtime.world())),
@@ -270,7 +274,7 @@ void Pretraining::validate() {
 }
 
 CheckpointContent Pretraining::content(NoteSnapshot& snapshot) {
-  CheckpointContent content = checkpoint_content(state_, learner_, grid_.data());
+  CheckpointContent content = checkpoint_content(state_, queue_, learner_, grid_.data());
   if (!notes_) return content;
   snapshot = notes_->dictionary().snapshot();
   add_notes(snapshot, notes_->dictionary(), note_words_, content);
@@ -294,7 +298,7 @@ void Pretraining::report_memory() {
   const auto used = static_cast<double>(peak_resident_bytes() - start_memory_);
   const double most = runtime_.world().all_reduce_max(used);
   say(text("memory a rank: ", most / mebi, " MiB at most (VmHWM less start-up), planned ",
-           static_cast<double>(arena_.bytes()) / mebi, " MiB"));
+           static_cast<double>(memory_.total()) / mebi, " MiB"));
 }
 
 void Pretraining::say(const std::string& words) {

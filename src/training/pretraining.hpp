@@ -13,6 +13,7 @@
 #include "parallel/signals.hpp"
 #include "parallel/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
+#include "training/memory.hpp"
 #include "training/reporter.hpp"
 #include "training/run_state.hpp"
 
@@ -54,6 +55,7 @@ class Pretraining {
   StopSignals signals_;
   Queue queue_;
   Corpus corpus_;
+  MemoryPlan memory_;
   double peak_;               ///< matrix-product FLOP/s of all ranks
   std::size_t start_memory_;  ///< bytes resident before anything of the run was made
   CorpusSequences train_, held_out_;

@@ -82,23 +82,23 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
 }
 
 void Reporter::step(const StepRecord& record) {
-  std::vector<TraceValue> row = {record.step};
-  for (double value : record.result.metrics) row.emplace_back(value);
-  row.emplace_back(record.learning_rate);
-  row.emplace_back(record.result.gradient_norm);
-  row.emplace_back(static_cast<std::int64_t>(record.counts.tokens));
-  row.emplace_back(static_cast<std::int64_t>(record.counts.sequences));
-  row.emplace_back(static_cast<std::int64_t>(record.result.skipped));
+  row_.assign(1, record.step);
+  for (double value : record.result.metrics) row_.emplace_back(value);
+  row_.emplace_back(record.learning_rate);
+  row_.emplace_back(record.result.gradient_norm);
+  row_.emplace_back(static_cast<std::int64_t>(record.counts.tokens));
+  row_.emplace_back(static_cast<std::int64_t>(record.counts.sequences));
+  row_.emplace_back(static_cast<std::int64_t>(record.result.skipped));
   for (double value : {record.seconds, record.seconds_data, record.result.seconds_compute,
                        record.result.seconds_communication, record.seconds_checkpoint, record.flops})
-    row.emplace_back(value);
+    row_.emplace_back(value);
   if (settings_.notes.enabled) {
     const NoteStatistics& notes = record.notes;
-    for (std::int64_t value : {notes.looked_up, notes.updated, notes.dropped, notes.bytes}) row.emplace_back(value);
-    row.emplace_back(notes.looked_up > 0 ? notes.age / static_cast<double>(notes.looked_up) : 0.0);
-    row.emplace_back(notes.seconds_waited);
+    for (std::int64_t value : {notes.looked_up, notes.updated, notes.dropped, notes.bytes}) row_.emplace_back(value);
+    row_.emplace_back(notes.looked_up > 0 ? notes.age / static_cast<double>(notes.looked_up) : 0.0);
+    row_.emplace_back(notes.seconds_waited);
   }
-  trace_.append("train", row);
+  trace_.append("train", row_);
 
   if (steps_ == 0)
     start_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(record.seconds));
@@ -108,13 +108,16 @@ void Reporter::step(const StepRecord& record) {
   flops_ += record.flops;
   last_step_ = record.step;
   last_loss_ = record.result.metrics.front();
-  const std::string line = describe(record);
   const bool due =
       record.step % settings_.log.every == 0 || record.step == settings_.run.steps || record.result.skipped;
+  constexpr std::chrono::milliseconds interval{200};
+  const bool redraw = terminal_ && (!progress_shown_ || Clock::now() - last_shown_ >= interval);
+  if (!due && !redraw) return;
+  const std::string line = describe(record);
   if (due) log_.line(line);
-  if (terminal_)
+  if (redraw)
     show_progress(line);
-  else if (due)
+  else if (!terminal_)
     std::cout << line << std::endl;
 }
 
@@ -178,12 +181,9 @@ void Reporter::finish(const char* status) {
 }
 
 void Reporter::show_progress(const std::string& line) {
-  constexpr std::chrono::milliseconds interval{200};
-  const auto now = Clock::now();
-  if (progress_shown_ && now - last_shown_ < interval) return;
   std::cout << "\r\033[K" << line << std::flush;
   progress_shown_ = true;
-  last_shown_ = now;
+  last_shown_ = Clock::now();
 }
 
 void Reporter::clear_progress() {

@@ -60,6 +60,7 @@ class Reporter {
   bool terminal_;
   bool progress_shown_ = false;
   Clock::time_point last_shown_;
+  std::vector<TraceValue> row_;  ///< of the last step
   // Of this job. The closing rates and the time left are of all the time since its first step began, validation and
   // saves included.
   Clock::time_point start_;

@@ -19,17 +19,18 @@ std::array<Flat, 3> flat_buffers(Learner& learner) {
 }
 
 /// The part of a parameter that lies in this rank's share of the flat buffer.
-std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin,
-                                  std::int64_t end) {
+std::vector<TensorPiece> piece_in(const Parameter& parameter, const Queue& queue, const Tensor& flat,
+                                  std::int64_t begin, std::int64_t end) {
   const std::int64_t first = std::max(begin, parameter.offset);
   const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
   if (first >= last) return {};
-  return {{first - parameter.offset, flat.rows(first, last - first).raw(), last - first}};
+  return {{first - parameter.offset, queue.in_host_memory(flat.rows(first, last - first)), last - first}};
 }
 
 }  // namespace
 
-CheckpointContent checkpoint_content(const RunState& state, Learner& learner, const Communicator& data) {
+CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, Learner& learner,
+                                     const Communicator& data) {
   CheckpointContent content;
   const std::int64_t size = learner.parameters().padded_size();
   const std::int64_t begin = size * data.rank() / data.size();
@@ -37,7 +38,7 @@ CheckpointContent checkpoint_content(const RunState& state, Learner& learner, co
   for (const Flat& flat : flat_buffers(learner))
     for (const Parameter& parameter : learner.parameters().all())
       content.tensors.push_back(
-          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
+          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, queue, flat.values, begin, end)});
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},

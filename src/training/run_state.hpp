@@ -23,7 +23,8 @@ struct RunState {
 
 /// This rank's share of a checkpoint; the learner's memory and the snapshot must stay as they are while it is written.
 /// `words`: of the note dictionary by key, in a run with notes.
-CheckpointContent checkpoint_content(const RunState& state, Learner& learner, const Communicator& data);
+CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, Learner& learner,
+                                     const Communicator& data);
 void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
                CheckpointContent& content);
 

@@ -15,23 +15,20 @@ std::int64_t CorpusSequences::read(std::int64_t index, std::span<std::int32_t> t
   return length + 1;
 }
 
-std::vector<RareOccurrence> CorpusSequences::rare_words(std::int64_t index) const {
+void CorpusSequences::rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const {
   const std::int64_t begin = begins_[static_cast<std::size_t>(index)];
-  std::vector<RareOccurrence> words =
-      corpus_.rare_occurrences(split_, begin, begins_[static_cast<std::size_t>(index) + 1]);
+  corpus_.rare_occurrences(split_, begin, begins_[static_cast<std::size_t>(index) + 1], words);
   for (RareOccurrence& word : words) {
     word.begin += 1 - begin;
     word.end += 1 - begin;
   }
-  return words;
 }
 
-std::vector<RareOccurrence> RandomSequences::rare_words(std::int64_t index) const {
+void RandomSequences::rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const {
   RandomSequence random(stream_key(seed_, "random.rare_words"), 0, static_cast<std::uint64_t>(index));
-  std::vector<RareOccurrence> words;
+  words.clear();
   for (std::int64_t begin = 1 + random.below(rare_spacing); begin + 2 <= length_; begin += rare_spacing)
     words.push_back({static_cast<std::int32_t>(random.below(rare_keys)), begin, begin + 2});
-  return words;
 }
 
 std::int64_t RandomSequences::read(std::int64_t index, std::span<std::int32_t> tokens) const {

@@ -15,8 +15,8 @@ class Sequences {
   virtual std::int64_t count() const = 0;
   /// Writes sequence `index` ([CLS] first) into `tokens` [T] and returns its length; the rest is left as it is.
   virtual std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const = 0;
-  /// Rare words that lie whole in sequence `index`, by position in it ([CLS] is 0), in order.
-  virtual std::vector<RareOccurrence> rare_words(std::int64_t index) const = 0;
+  /// Replaces `words` by the rare words that lie whole in sequence `index`, by position in it ([CLS] is 0), in order.
+  virtual void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const = 0;
 };
 
 /// A split of a corpus, packed.
@@ -26,7 +26,7 @@ class CorpusSequences : public Sequences {
   CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
   std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
-  std::vector<RareOccurrence> rare_words(std::int64_t index) const override;
+  void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override;
 
  private:
   const Corpus& corpus_;
@@ -44,7 +44,7 @@ class RandomSequences : public Sequences {
       : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
-  std::vector<RareOccurrence> rare_words(std::int64_t index) const override;
+  void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override;
 
  private:
   int vocabulary_, length_;

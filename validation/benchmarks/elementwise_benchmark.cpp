@@ -51,6 +51,15 @@ void dropout_forward(benchmark::State& state) {
 }
 BENCHMARK(dropout_forward)->Apply(micro_batches);
 
+void dropout_backward(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor dy = op.random({op.tokens(), width}), dx = op.zeros(dy.shape()), lengths = op.full_lengths();
+  const kernels::Dropout site = dropout_site(op);
+  for (auto _ : state) kernels::dropout_backward(op.queue(), dy, lengths, site, dx);
+  count_elements(state, dy.elements());
+}
+BENCHMARK(dropout_backward)->Apply(micro_batches);
+
 /// Operands of layer normalisation, alone and with residual and dropout.
 struct Normalisation {
   explicit Normalisation(OpBenchmark& op)
@@ -137,6 +146,23 @@ void embedding_backward(benchmark::State& state) {
 }
 BENCHMARK(embedding_backward)->Apply(micro_batches);
 
+void positions_forward(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor positions = op.zeros({length, width}), x = op.random({op.tokens(), width});
+  for (auto _ : state) kernels::positions_forward(op.queue(), positions, x);
+  count_elements(state, x.elements());
+}
+BENCHMARK(positions_forward)->Apply(micro_batches);
+
+void positions_backward(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor dx = op.random({op.tokens(), width}), dpositions = op.zeros(DType::f32, {length, width});
+  const Tensor lengths = op.full_lengths();
+  for (auto _ : state) kernels::positions_backward(op.queue(), lengths, dx, dpositions);
+  count_elements(state, dx.elements());
+}
+BENCHMARK(positions_backward)->Apply(micro_batches);
+
 /// A seventh of the rows, as masked-LM training selects.
 struct Selection {
   explicit Selection(OpBenchmark& op) : rows(op.tokens() / 7) {
@@ -213,6 +239,30 @@ void convert_to_bf16(benchmark::State& state) {
   count_elements(state, source.elements());
 }
 BENCHMARK(convert_to_bf16)->Apply(parameters);
+
+void add(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor values = op.random({state.range(0)}), sum = op.zeros(values.shape());
+  for (auto _ : state) kernels::add(op.queue(), values, sum);
+  count_elements(state, values.elements());
+}
+BENCHMARK(add)->Apply(parameters);
+
+void add_sum(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor values = op.random({state.range(0)}), sum = op.zeros(DType::f64, {1});
+  for (auto _ : state) kernels::add_sum(op.queue(), values, sum);
+  count_elements(state, values.elements());
+}
+BENCHMARK(add_sum)->Apply(parameters);
+
+void fill(benchmark::State& state) {
+  OpBenchmark op(state);
+  const Tensor values = op.zeros({state.range(0)});
+  for (auto _ : state) kernels::fill(op.queue(), 1, values);
+  count_elements(state, values.elements());
+}
+BENCHMARK(fill)->Apply(parameters);
 
 void fill_normal(benchmark::State& state) {
   OpBenchmark op(state);

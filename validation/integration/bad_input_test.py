@@ -38,6 +38,9 @@ KEYS = {
     "micro-batch": ({"data.micro_batch": 5}, r"data\.global_batch = 24 .*data\.micro_batch = 5"),
     "ranks": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of ranks"),
     "candidates": ({"objective.kind": "multiple-choice", "objective.candidates": 500}, r"objective\.candidates = 500 .* fewer"),
+    "vocabulary": ({"tokenizer.vocabulary_size": 9999}, r"tokenizer\.vocabulary_size = 9999, but .* has a vocabulary of \d+"),
+    "memory": ({"model.layers": 1000, "model.width": 8192}, r"the run needs \d+ MiB on this host"),
+    "memory of batches": ({"data.global_batch": 999999999 - 999999999 % 6, "data.micro_batch": 1}, r"the run needs \d+ MiB on this host"),
     "no folder": ({"run.folder": "file/run"}, r"run\.folder: cannot make file/run"),
     "no checkpoint": ({"run.resume": "always"}, r"run\.resume = always, but .* no checkpoint"),
 }
@@ -59,7 +62,7 @@ class BadInput(support.TestCase):
         for name, (keys, words) in KEYS.items():
             with self.subTest(name):
                 # One rank reads the sources and all parse the same text: what depends on files or processes is tried on two.
-                both = keys.keys() & {"model.layer", "model.heads", "data.micro_batch", "parallel.data", "run.folder", "run.resume"}
+                both = keys.keys() & {"model.layer", "model.heads", "data.micro_batch", "model.layers", "parallel.data", "run.folder", "run.resume"}
                 self.expect_refusal(run, support.pretrain_arguments(keys), words, ALONE_AND_TWO if both else ALONE)
 
     def test_batch_that_ranks_cannot_share(self):

@@ -69,9 +69,9 @@ TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
   double first_loss = 0;
   double last_loss = 0;
   for (std::int64_t step = 1; step <= 12; ++step) {
+    const int before = testing::allocations();
     const std::span<const HostBatch> batches = pipeline.advance(queue, false);
     const Counts counts = all_reduce(world, pipeline.counts());
-    const int before = testing::allocations();
     const StepResult result = learner.step(queue, world, reducer, notes.get(), batches, counts, step, 1e-3);
     const int allocated = testing::allocations() - before;
     EXPECT_TRUE(step == 1 || allocated == 0) << allocated << " allocations in step " << step;

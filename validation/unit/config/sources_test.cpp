@@ -69,6 +69,11 @@ std::vector<std::string> inputs(const std::string& folder) {
   return files;
 }
 
+TEST_F(Files, AByteOrderMarkIsNoText) {
+  const std::string marked = write("marked.ini", "\xEF\xBB\xBF[model]\nlayers = 2\n");
+  EXPECT_EQ(gather_sources({marked}).front().text, "[model]\nlayers = 2\n");
+}
+
 TEST(Inputs, EverySizeGoesWithEveryMethodInEveryCommandThatTrains) {
   ASSERT_EQ(inputs("sizes").size(), 3U);
   ASSERT_EQ(inputs("methods").size(), 8U);

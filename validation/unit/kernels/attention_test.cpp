@@ -226,6 +226,31 @@ TEST_P(AttentionTest, GradientOfTheBiasIsAddedInTheSameOrderEachTime) {
   expect_close(read(dbias), expected, 1e-6, "added to");
 }
 
+// A scalar of TUPE from [CLS] to the others would be such a constant: no output sees it and its gradient is zero.
+TEST_P(AttentionTest, AConstantAHeadOnTheRowOfClsChangesNothing) {
+  const Problem problem{{2, 3, 7, 5}, {7, 4}, 0.4, true, true};
+  const Run run = forward(problem);
+  Values bias = read(run.bias);
+  const Values constants = {3, -2, 0.5};
+  for (std::size_t i = 0; i < bias.size(); ++i)
+    if (i / 7 % 7 == 0) bias[i] += constants[i / 49];
+  const Tensor context = poisoned(run.context.shape()), probabilities = poisoned(run.probabilities.shape());
+  kernels::attention_forward(queue_, run.qkv, make(DType::f32, run.bias.shape(), bias), lengths(problem), 0.4F,
+                             site(problem), context, probabilities, workspace(problem));
+  expect_close(read(context), read(run.context), result_tolerance(), "context");
+  expect_close(read(probabilities), read(run.probabilities), result_tolerance(), "probabilities");
+
+  const Values dbias = backward(problem, run, random(run.context.shape())).bias;
+  for (std::size_t h = 0; h < 3; ++h) {
+    double row = 0, size = 0;
+    for (std::size_t n = 0; n < 7; ++n) {
+      row += dbias[h * 49 + n];
+      size += std::abs(dbias[h * 49 + n]);
+    }
+    EXPECT_NEAR(row, 0, gradient_tolerance() * size) << "head " << h;
+  }
+}
+
 TEST_P(AttentionTest, LargeScoresDoNotOverflow) {
   const Problem problem{{1, 1, 2, 1}, {2}, 1.0, false, false};
   const Tensor qkv = make({2, 3}, {1000, 1000, 1, 1000, 900, 2});

@@ -103,11 +103,23 @@ TEST_P(ElementwiseTest, FillAndSum) {
   EXPECT_TRUE(std::isnan(read(sum)[0]));
 }
 
+TEST_P(ElementwiseTest, AddsEitherTypeInF32) {
+  for (const DType type : {DType::f32, DType::bf16})
+    for (const std::int64_t count : {1, 5, 257, 20'011}) {
+      const Tensor total = random({count}), values = random(type, {count});
+      const Values expected = sum(read(total), read(values));
+      kernels::add(queue_, values, total);
+      expect_close(read(total), expected, 0x1p-24, text(name_of(type), ", ", count));
+    }
+}
+
 TEST_P(ElementwiseTest, RefusesWhatDoesNotFit) {
   const Tensor a = zeros({3});
   EXPECT_THROW(kernels::convert(queue_, a, zeros(DType::bf16, {4})), Error);
   EXPECT_THROW(kernels::convert(queue_, a, zeros(DType::i32, {3})), Error);
   EXPECT_THROW(kernels::add_sum(queue_, a, zeros(DType::f32, {1})), Error);
+  EXPECT_THROW(kernels::add(queue_, zeros({4}), a), Error);
+  EXPECT_THROW(kernels::add(queue_, a, zeros(DType::bf16, {3})), Error);
 }
 
 }  // namespace

@@ -1,17 +1,34 @@
 #include "kernels/embedding.hpp"
 
+#include <numeric>
+
 #include "op_test.hpp"
 
 namespace tenfold::test {
 namespace {
 
+struct Size {
+  std::int64_t batch, length, width, vocabulary;
+};
+/// The last two have more rows than one thread takes at once.
+constexpr Size sizes[] = {{1, 1, 1, 1}, {3, 5, 1, 4}, {3, 5, 5, 4}, {27, 5, 64, 7}, {11, 3, 257, 4}};
+
 class EmbeddingTest : public OpTest {
  protected:
-  Values tokens(std::int64_t count, std::int64_t vocabulary) {
-    std::uniform_int_distribution<std::int64_t> draw(0, vocabulary - 1);
-    Values values(static_cast<std::size_t>(count));
+  Values tokens(const Size& size) {
+    std::uniform_int_distribution<std::int64_t> draw(0, size.vocabulary - 1);
+    Values values(static_cast<std::size_t>(size.batch * size.length));
     for (double& value : values) value = static_cast<double>(draw(generator_));
     return values;
+  }
+
+  static Values reference(const Size& size, const Values& ids, const Values& table, const Values& positions) {
+    Values out;
+    const auto width = static_cast<std::size_t>(size.width), length = static_cast<std::size_t>(size.length);
+    for (std::size_t row = 0; row < ids.size(); ++row)
+      for (std::size_t c = 0; c < width; ++c)
+        out.push_back(table[static_cast<std::size_t>(ids[row]) * width + c] + positions[row % length * width + c]);
+    return out;
   }
 };
 TENFOLD_F32_AND_BF16(EmbeddingTest);
@@ -27,33 +44,58 @@ TEST_P(EmbeddingTest, LooksUpAndAddsPositions) {
   EXPECT_EQ(read(out), (Values{5, 6, 1, 2, 3, 4, 3, 4}));
 }
 
-TEST_P(EmbeddingTest, BackwardAddsUpWhatEachTokenAndPositionReceived) {
-  struct Size {
-    std::int64_t batch, length, width, vocabulary;
-  };
-  for (const Size& s : {Size{1, 1, 1, 1}, Size{3, 5, 7, 4}, Size{2, 40, 257, 7}}) {
-    const Values ids = tokens(s.batch * s.length, s.vocabulary);
-    Values lengths(static_cast<std::size_t>(s.batch));
-    for (std::size_t b = 0; b < lengths.size(); ++b)
-      lengths[b] = std::max(1.0, static_cast<double>(s.length) - 2.0 * static_cast<double>(b));
+TEST_P(EmbeddingTest, ForwardAgreesWithTheDefinition) {
+  for (const Size& s : sizes) {
+    const Values ids = tokens(s);
+    const Tensor table = random({s.vocabulary, s.width}), positions = random({s.length, s.width});
+    const Tensor out = poisoned({s.batch * s.length, s.width});
+    kernels::embedding_forward(queue_, make(DType::i32, {s.batch * s.length}, ids), table, positions, out);
+    expect_close(read(out), reference(s, ids, read(table), read(positions)), tolerance(), text("width ", s.width));
+  }
+}
+
+TEST_P(EmbeddingTest, PositionsAddToTheRowsOfEverySequence) {
+  for (const Size& s : sizes) {
+    const Tensor x = random({s.batch * s.length, s.width}), positions = random({s.length, s.width});
+    Values each_row(static_cast<std::size_t>(s.batch * s.length));
+    std::iota(each_row.begin(), each_row.end(), 0);
+    const Values expected = reference(s, each_row, read(x), read(positions));
+    kernels::positions_forward(queue_, positions, x);
+    expect_close(read(x), expected, tolerance(), text("width ", s.width));
+  }
+}
+
+TEST_P(EmbeddingTest, BackwardAddsTheGradient) {
+  for (const Size& s : sizes) {
+    const Values ids = tokens(s);
+    Values lengths;
+    for (std::int64_t b = 0; b < s.batch; ++b) lengths.push_back(static_cast<double>(s.length - b % (s.length + 1)));
     const Tensor dout = random({s.batch * s.length, s.width});
+    Values upstream = read(dout);
+    for (std::size_t i = 0; i < upstream.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i) / s.width;
+      if (static_cast<double>(row % s.length) >= lengths[static_cast<std::size_t>(row / s.length)]) upstream[i] = 0;
+    }
     const Tensor dtable = random(DType::f32, {s.vocabulary, s.width});
     const Tensor dpositions = random(DType::f32, {s.length, s.width});
-    Values table = read(dtable), positions = read(dpositions);
-    const Values upstream = read(dout);
-    for (std::int64_t b = 0; b < s.batch; ++b)
-      for (std::int64_t t = 0; t < s.length; ++t)
-        for (std::int64_t c = 0; c < s.width; ++c) {
-          if (static_cast<double>(t) >= lengths[static_cast<std::size_t>(b)]) continue;
-          const auto row = static_cast<std::size_t>(b * s.length + t), column = static_cast<std::size_t>(c);
-          const auto width = static_cast<std::size_t>(s.width);
-          table[static_cast<std::size_t>(ids[row]) * width + column] += upstream[row * width + column];
-          positions[static_cast<std::size_t>(t) * width + column] += upstream[row * width + column];
-        }
-    kernels::embedding_backward(queue_, make(DType::i32, {s.batch * s.length}, ids),
-                                make(DType::i32, {s.batch}, lengths), dout, dtable, dpositions);
-    expect_close(read(dtable), table, 2e-6, "dtable");
-    expect_close(read(dpositions), positions, 2e-6, "dpositions");
+    const Values table(static_cast<std::size_t>(dtable.elements())), before = read(dpositions);
+    const Values positions(before.size());
+    const Tensor alone = make(DType::f32, dpositions.shape(), before);
+    // The op is linear: differences are exact at any point and of any width.
+    const Values to_table =
+        sum(read(dtable),
+            finite_difference([&](const Values& point) { return dot(upstream, reference(s, ids, point, positions)); },
+                              table, 1));
+    const Values to_positions = sum(
+        before, finite_difference([&](const Values& point) { return dot(upstream, reference(s, ids, table, point)); },
+                                  positions, 1));
+
+    const Tensor counts = make(DType::i32, {s.batch}, lengths);
+    kernels::embedding_backward(queue_, make(DType::i32, {s.batch * s.length}, ids), counts, dout, dtable, dpositions);
+    expect_close(read(dtable), to_table, 2e-6, "dtable");
+    expect_close(read(dpositions), to_positions, 2e-6, "dpositions");
+    kernels::positions_backward(queue_, counts, dout, alone);
+    expect_close(read(alone), to_positions, 2e-6, "dpositions alone");
   }
 }
 
@@ -77,6 +119,8 @@ TEST_P(EmbeddingTest, RefusesWhatDoesNotFit) {
   const Tensor ids = make(DType::i32, {2}, {0, 1}), dtable = zeros(DType::f32, {3, 2});
   EXPECT_THROW(kernels::embedding_backward(queue_, ids, lengths, out, zeros(DType::bf16, {3, 2}), {}), Error);
   EXPECT_THROW(kernels::embedding_backward(queue_, ids, lengths, out, dtable, zeros(DType::f32, {3, 2})), Error);
+  EXPECT_THROW(kernels::positions_forward(queue_, table, out), Error);
+  EXPECT_THROW(kernels::positions_backward(queue_, lengths, out, zeros(DType::f32, {3, 2})), Error);
 }
 
 }  // namespace

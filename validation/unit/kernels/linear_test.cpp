@@ -25,12 +25,6 @@ std::function<double(std::int64_t, std::int64_t)> element(const Values& matrix, 
   };
 }
 
-Values sum(const Values& a, const Values& b) {
-  Values c = a;
-  for (std::size_t i = 0; i < c.size(); ++i) c[i] += b[i];
-  return c;
-}
-
 struct Size {
   std::int64_t rows, in, out;
 };

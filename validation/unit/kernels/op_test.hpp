@@ -184,6 +184,12 @@ inline double dot(const Values& a, const Values& b) {
   return sum;
 }
 
+inline Values sum(const Values& a, const Values& b) {
+  Values c = a;
+  for (std::size_t i = 0; i < c.size(); ++i) c[i] += b[i];
+  return c;
+}
+
 }  // namespace tenfold::test
 
 /// Runs the suite once with each storage type.

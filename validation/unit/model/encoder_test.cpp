@@ -1,10 +1,12 @@
-// Laws of the encoder as a whole (its numbers are compared with PyTorch in validation/parity).
+// Laws of the encoder as a whole (its numbers are compared with PyTorch in validation/parity) and the gradients of its
+// position encoder.
 
 #include "model/encoder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "kernels/elementwise.hpp"
@@ -33,6 +35,12 @@ class KernelLibraries : public testing::Environment {
 };
 [[maybe_unused]] const auto* const kernel_libraries = testing::AddGlobalTestEnvironment(new KernelLibraries);
 
+std::vector<float> read(Queue& queue, const Tensor& tensor) {
+  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+  queue.copy_out(tensor, values.data());
+  return values;
+}
+
 /// An encoder of two layers with its memory and one batch.
 struct Fixture {
   explicit Fixture(const PositionShape& position)
@@ -56,15 +64,23 @@ struct Fixture {
   }
 
   std::vector<float> run(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>& lengths) {
-    Batch batch;
-    std::vector<std::int32_t> copy = ids;
-    std::vector<std::int32_t> real = lengths;
-    batch.tokens = host_view(std::span(copy), {shape.rows()});
-    batch.lengths = host_view(std::span(real), {shape.sequences});
-    const Tensor& hidden = encoder.forward({queue, batch, false, nullptr});
-    std::vector<float> out(static_cast<std::size_t>(hidden.elements()));
-    queue.copy_out(hidden, out.data());
-    return out;
+    ids_ = ids;
+    lengths_ = lengths;
+    batch.tokens = host_view(std::span(ids_), {shape.rows()});
+    batch.lengths = host_view(std::span(lengths_), {shape.sequences});
+    return read(queue, encoder.forward({queue, batch, false, nullptr}));
+  }
+
+  /// From a random gradient of what the last run gave.
+  void run_backward() {
+    kernels::fill_normal(queue, 1, 0, 1, encoder.gradient());
+    encoder.backward({queue, batch, false, nullptr});
+  }
+
+  std::vector<float> gradient(const std::string& name) {
+    for (const Parameter& parameter : parameters.all())
+      if (parameter.name == name) return read(queue, parameters.gradient(parameter));
+    throw Error(name);
   }
 
   Queue queue;
@@ -72,6 +88,10 @@ struct Fixture {
   Parameters parameters;
   ParameterView tokens;
   Encoder encoder;
+  Batch batch;
+
+ private:
+  std::vector<std::int32_t> ids_, lengths_;
 };
 
 std::vector<std::int32_t> some_tokens() {
@@ -84,6 +104,10 @@ double distance(std::span<const float> a, std::span<const float> b) {
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, static_cast<double>(std::abs(a[i] - b[i])));
   return most;
+}
+
+double norm(std::span<const float> values) {
+  return std::sqrt(std::inner_product(values.begin(), values.end(), values.begin(), 0.0));
 }
 
 std::span<const float> row(const std::vector<float>& hidden, std::int64_t n) {
@@ -105,6 +129,72 @@ TEST(Encoder, TupeWithoutPositionsPermutesWithItsTokens) {
   EXPECT_LT(distance(row(before, 7), row(after, 2)), 1e-5);
   EXPECT_LT(distance(row(before, 0), row(after, 0)), 1e-5);
   EXPECT_LT(distance(row(before, 4), row(after, 4)), 1e-5);
+}
+
+// What the others see of an untied [CLS] is learned: by row 0 of the position table and the scalars of its own.
+TEST(Encoder, TheScoreOfTheOthersForClsIsAlive) {
+  for (const bool relative : {false, true}) {
+    Fixture fixture(positions(true, relative));
+    fixture.run(some_tokens(), {9, 6});
+    fixture.run_backward();
+    const std::vector<float> table = fixture.gradient("position.table.weight");
+    EXPECT_GT(norm(row(table, 0)), 0.01 * norm(table));
+    if (!relative) continue;
+    for (const float value : fixture.gradient("position.relative.cls")) EXPECT_GT(std::abs(value), 1e-3);
+  }
+}
+
+// Central differences in f32 of <upstream, bias>, which is quadratic in all but the table; gradients are added to 2.
+TEST(PositionEncoder, BackwardIsTheGradientOfEveryParameter) {
+  struct Variant {
+    bool untied, relative, untie_cls;
+  };
+  for (const auto& [untied, relative, untie_cls] : {Variant{false, true, false},
+                                                    {true, false, false},
+                                                    {true, true, false},
+                                                    {true, false, true},
+                                                    {true, true, true}}) {
+    Queue queue;
+    Arena arena(DeviceKind::host);
+    Parameters parameters;
+    PositionEncoder encoder(parameters, "", {!untied, untied, relative, untie_cls, 8, 20, shape.length}, width, heads);
+    parameters.allocate(arena, DType::f32);
+    encoder.allocate(arena);
+    encoder.prepare(queue);
+    for (const Parameter& parameter : parameters.all())
+      kernels::fill_normal(queue, parameter.offset, parameter.initial == Initial::one ? 1 : 0, 0.5F,
+                           parameters.master(parameter));
+    kernels::fill(queue, 2, parameters.gradients());
+    const Tensor upstream = arena.allocate(DType::f32, {heads, shape.length, shape.length});
+    kernels::fill_normal(queue, 1, 0, 1, upstream);
+    const std::vector<float> weights = read(queue, upstream);
+    const auto loss = [&] {
+      const std::vector<float> bias = read(queue, encoder.forward(queue).value);
+      return std::inner_product(bias.begin(), bias.end(), weights.begin(), 0.0);
+    };
+    kernels::add(queue, upstream, encoder.forward(queue).gradient);
+    encoder.backward(queue);
+
+    for (const Parameter& parameter : parameters.all()) {
+      const Tensor master = parameters.master(parameter);
+      const std::vector<float> point = read(queue, master);
+      std::vector<float> moved = point, expected, error = read(queue, parameters.gradient(parameter));
+      for (std::size_t i = 0; i < point.size(); ++i) {
+        const auto loss_at = [&](float value) {
+          moved[i] = value;
+          queue.copy_in(moved.data(), master);
+          return loss();
+        };
+        const float step = 0x1p-6F;
+        const double rise = loss_at(point[i] + step) - loss_at(point[i] - step);
+        expected.push_back(static_cast<float>(rise / (2 * step)));
+        error[i] -= 2 + expected[i];
+        moved[i] = point[i];
+      }
+      queue.copy_in(point.data(), master);
+      EXPECT_LT(norm(error), 2e-4 * norm(expected)) << parameter.name << ", untied [CLS]: " << untie_cls;
+    }
+  }
 }
 
 class EveryEncoding : public testing::TestWithParam<std::pair<bool, bool>> {};

@@ -22,12 +22,12 @@ class FewSequences : public Sequences {
     tokens[static_cast<std::size_t>(real - 1)] = separator_token;
     return real;
   }
-  std::vector<RareOccurrence> rare_words(std::int64_t index) const override {
-    if (index == 3) return {};
-    return {{7, 1, 3},
-            {static_cast<std::int32_t>(index), 10, 13},
-            {7, 20, 22},
-            {9, length - index - 3, length - index - 1}};
+  void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override {
+    words = {{7, 1, 3},
+             {static_cast<std::int32_t>(index), 10, 13},
+             {7, 20, 22},
+             {9, length - index - 3, length - index - 1}};
+    if (index == 3) words.clear();
   }
 };
 
@@ -65,7 +65,9 @@ Expected expected_of(const Built& built, bool update_selected) {
   expected.neighbourhoods.assign(rows.size(), Neighbourhood::no_rare_word);
   for (std::size_t b = 0; b < built.samples.size(); ++b) {
     const auto start = static_cast<std::int32_t>(b) * static_cast<std::int32_t>(length);
-    for (const RareOccurrence& word : sequences.rare_words(static_cast<std::int64_t>(b))) {
+    std::vector<RareOccurrence> words;
+    sequences.rare_words(static_cast<std::int64_t>(b), words);
+    for (const RareOccurrence& word : words) {
       const auto begin = start + static_cast<std::int32_t>(word.begin),
                  end = start + static_cast<std::int32_t>(word.end);
       const auto first = std::max(begin - window, start), last = std::min(end + window, start + batch.lengths[b]);
