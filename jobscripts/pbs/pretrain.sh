@@ -27,6 +27,7 @@ walltime=$(resource walltime)
 # PBS sends no signal of our choice before the limit: timeout does, and mpirun hands SIGUSR1 on to its ranks.
 IFS=: read -r hours minutes seconds <<<"$walltime"
 limit=$((10#$hours * 3600 + 10#$minutes * 60 + 10#$seconds - 120))
+[ "$limit" -gt 0 ] || { echo "$0: walltime=$walltime, of which the checkpoint takes the last 00:02:00, leaves nothing to train in; ask for more" >&2; exit 2; }
 status=0
 timeout --foreground --preserve-status --signal=USR1 "$limit" \
   mpirun -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE" \

@@ -7,9 +7,13 @@ BatchPipeline::BatchPipeline(const Sequences& sequences, const Settings& setting
     : schedule_(sequences.count(), settings.run.seed, settings.data.global_batch, data.rank(), data.size()),
       builder_(sequences, settings, vocabulary, shape, stream_key(settings.run.seed, "mask"), notes != nullptr),
       notes_(notes),
-      micro_batch_(static_cast<std::size_t>(shape.sequences)),
-      batches_(static_cast<std::size_t>(settings.data.global_batch / data.size()) / micro_batch_, HostBatch(shape)),
-      next_batches_(batches_) {}
+      micro_batch_(static_cast<std::size_t>(shape.sequences)) {
+  const std::size_t micro_batches = static_cast<std::size_t>(settings.data.global_batch / data.size()) / micro_batch_;
+  for (std::vector<HostBatch>* batches : {&batches_, &next_batches_}) {
+    batches->reserve(micro_batches);
+    for (std::size_t i = 0; i < micro_batches; ++i) batches->emplace_back(shape, notes != nullptr);
+  }
+}
 
 void BatchPipeline::start(std::int64_t step) {
   next_step_ = step;

@@ -7,19 +7,27 @@
 
 namespace tenfold {
 
-HostBatch::HostBatch(const BatchShape& shape)
+HostBatch::HostBatch(const BatchShape& shape, bool rare_words)
     : tokens(static_cast<std::size_t>(shape.rows())),
       original(tokens.size()),
       lengths(static_cast<std::size_t>(shape.sequences)),
       selected_rows(static_cast<std::size_t>(shape.selected)),
       labels(selected_rows.size()),
       samples(lengths.size()),
-      neighbourhoods(selected_rows.size()) {}
+      neighbourhoods(selected_rows.size()) {
+  if (!rare_words) return;
+  const auto most = static_cast<std::size_t>(note_capacity(shape));
+  for (auto* integers : {&notes.begin, &notes.end, &notes.keys, &notes.slots, &notes.window_begin, &notes.window_end})
+    integers->reserve(most);
+  notes.sources.reserve(most);
+}
 
-std::int64_t host_bytes(const BatchShape& shape) {
+std::int64_t host_bytes(const BatchShape& shape, bool rare_words) {
   constexpr std::int64_t a_token = 2 * sizeof(std::int32_t), a_sequence = sizeof(std::int32_t) + sizeof(std::int64_t);
   constexpr std::int64_t a_selected = 2 * sizeof(std::int32_t) + sizeof(Neighbourhood);
-  return shape.rows() * a_token + shape.sequences * a_sequence + shape.selected * a_selected;
+  constexpr std::int64_t a_rare_word = 6 * sizeof(std::int32_t) + sizeof(NoteSource);
+  return shape.rows() * a_token + shape.sequences * a_sequence + shape.selected * a_selected +
+         (rare_words ? note_capacity(shape) * a_rare_word : 0);
 }
 
 std::int64_t note_capacity(const BatchShape& shape) {
@@ -34,7 +42,10 @@ BatchBuilder::BatchBuilder(const Sequences& sequences, const Settings& settings,
       rare_words_(rare_words),
       vocabulary_(vocabulary),
       shape_(shape),
-      mask_key_(mask_key) {}
+      mask_key_(mask_key) {
+  selected_.reserve(static_cast<std::size_t>(shape.length));
+  words_.reserve(static_cast<std::size_t>(shape.length));
+}
 
 void BatchBuilder::build(std::span<const Sample> samples, HostBatch& batch) {
   TENFOLD_VERIFY(static_cast<std::int64_t>(samples.size()) <= shape_.sequences, samples.size(), " samples");

@@ -36,11 +36,12 @@ struct HostBatch {
   std::vector<Neighbourhood> neighbourhoods;  ///< of the selected rows, where rare words are looked at
   HostNotes notes;
   std::int32_t selected = 0;
-  explicit HostBatch(const BatchShape& shape);
+  /// `rare_words`: with room for those of any text, so that building it allocates nothing.
+  explicit HostBatch(const BatchShape& shape, bool rare_words = false);
 };
 
-/// Bytes of a HostBatch, without its notes.
-std::int64_t host_bytes(const BatchShape& shape);
+/// Bytes of a HostBatch.
+std::int64_t host_bytes(const BatchShape& shape, bool rare_words);
 
 /// A sample of the global order: which sequence, and the stream its mask is drawn from.
 struct Sample {

@@ -52,7 +52,7 @@ MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
     largest_weight = std::max(largest_weight, parameter.elements());
   const std::int64_t micro_batches = settings.data.global_batch / *settings.parallel.data / shape.sequences;
   return {.tensors = static_cast<std::int64_t>(arena.bytes()),
-          .batches = 2 * micro_batches * host_bytes(shape),
+          .batches = 2 * micro_batches * host_bytes(shape, settings.notes.enabled),
           .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
           .reductions = GradientReducer::bytes_under_way(learner.parameters().padded_size(), *settings.parallel.data),
           .sequences = facts.tokens / (shape.length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),

@@ -4,8 +4,11 @@
     commands_test.py TENFOLD
 """
 
+import contextlib
 import json
+import os
 import pathlib
+import pty
 import re
 import socket
 import subprocess
@@ -147,6 +150,41 @@ class Live(support.TestCase):
             self.assertIsNone(job.process.poll())
             self.assertIn("rows", said("inspect", run.run / "trace.h5"))
         self.assertGreaterEqual(len(run.trace()["loss"]), lengths[-1], "and after it was killed")
+
+
+class Progress(support.TestCase):
+    def seen_on_a_terminal(self, *arguments, **options):
+        ours, theirs = pty.openpty()
+        seen = b""
+        with os.fdopen(ours, "rb", buffering=0) as screen, \
+                subprocess.Popen(support.command(*arguments, **options), cwd=self.folder().path, env=support.ENVIRONMENT,
+                                 stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            with contextlib.suppress(OSError):  # all writers are gone
+                while block := screen.read(4096):
+                    seen += block
+        self.assertEqual(process.returncode, 0, seen)
+        return seen.decode()
+
+    def test_a_run_redraws_its_line_on_a_terminal(self):
+        arguments = support.pretrain_arguments({"run.steps": 200, "validation.every": 200})
+        for ranks in (None, 2):
+            seen = self.seen_on_a_terminal(*arguments, ranks=ranks)
+            self.assertRegex(seen, r"(\r\x1b\[Kstep \d+/200  loss [^\r\n]* left [\d:]+){2,}\r\x1b\[Kvalidation at step 200 ")
+
+    def test_prepare_draws_a_bar_on_a_terminal_and_lines_elsewhere(self):
+        file = self.folder().path / "text.txt"
+        arguments = ["prepare", f"--corpus.text={file}", "--corpus.file=corpus.h5", VOCABULARY, "--corpus.valid_fraction=0.05"]
+        numbers = r"[\d.]+ MB  [\d.]+ MB/s  \d+ s left"
+        text = support.english_looking_text(1, 150)
+        file.write_text(text * 100)
+        redrawn = rf"\r\W*(\w+) +\[#+\.+\] +\d+ %  {numbers} *(\r\W*\1 +\[#[#.]+\] +\d+ %  {numbers} *)*\r\W*\1 +\[#+\] +100 %  {numbers}"
+        self.assertRegex(self.seen_on_a_terminal(*arguments), redrawn)
+        file.write_text(text)
+        plain = subprocess.run(support.command(*arguments), cwd=self.folder().path, capture_output=True, check=True,
+                               timeout=support.TIMEOUT).stderr.decode()
+        self.assertNotRegex(plain, "[\r\x1b]")
+        self.assertRegex(plain, rf"(?m)^write +\[#+\] +100 %  {numbers}$")
 
 
 def planned(*arguments):

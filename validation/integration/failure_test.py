@@ -4,8 +4,10 @@
     failure_test.py TENFOLD
 """
 
+import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -20,6 +22,21 @@ SECONDS = 10
 STALL_TIMEOUT = 5
 PLACE = r"step \d+ in tenfold::\w+::\w+"
 HOST = r"\(host \S+\)"
+
+
+def flip_a_bit(pid, pattern):
+    """In the last byte of every place in the memory of a process that holds the pattern; how many there were."""
+    flipped = 0
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        for begin, end in re.findall(r"^(\w+)-(\w+) rw.p ", maps.read(), re.MULTILINE):
+            with contextlib.suppress(OSError):  # nothing is there to read, or no longer
+                memory.seek(int(begin, 16))
+                values = memory.read(int(end, 16) - int(begin, 16))
+                for match in re.finditer(re.escape(pattern), values):
+                    memory.seek(int(begin, 16) + match.end() - 1)
+                    memory.write(bytes([values[match.end() - 1] ^ 1]))
+                    flipped += 1
+    return flipped
 
 
 class Failure(support.TestCase):
@@ -85,6 +102,22 @@ class Failure(support.TestCase):
             job.wait_for("^tenfold: error", job.errors)
             result = self.expect_end(job, ranks, SECONDS)
         self.assertRegex(result.stderr, rf"tenfold: error on rank \d of {RANKS} {HOST}: \S*damaged\.h5.*step \d+")
+
+    def test_a_bit_that_flips_in_one_rank_ends_all_and_is_named(self):
+        run = self.folder()
+        keys = {"optimizer.learning_rate": 0, "checkpoint.every": 50, "checkpoint.keep": 1000, "parallel.replica_check_every": 7}
+        with run.start(RANKS, {**ENDLESS, **keys}) as job:
+            job.wait_for("^saved ")
+            ranks = job.ranks()
+            victim = random.choice(ranks)
+            rank = job.wait_for(rf"^(\d) +\S+ +{victim} ")[1]
+            weights = support.contents(run.checkpoints()[0])["tensors/weights/embeddings.token.weight"]
+            self.assertGreater(flip_a_bit(victim, weights[100].tobytes()), 0)
+            said = self.expect_end(job, ranks, SECONDS).stderr
+        (line,) = support.our_lines(said)
+        step = run.trace()["step"][-1]
+        self.assertEqual(step % 7, 0)
+        self.assertRegex(line, rf"error on rank {rank} of {RANKS} {HOST}: .*drifted: after step {step} .* of rank {rank} {HOST}")
 
     def test_steps_that_are_not_finite_are_counted_and_then_end_the_run(self):
         run = self.folder()

@@ -202,8 +202,9 @@ def expect_refusals(folder, good):
         before, files = open(good, "rb").read(), set(os.listdir(folder))
         outputs = [k for k in keys if k.startswith("--corpus.file=")] or [f"--corpus.file={folder}/refused.h5"]
         vocabulary = [k for k in keys if k.startswith("--tokenizer.")] or [KEYS[0]]
-        others = [k for k in keys if k not in outputs + vocabulary]
-        result = prepare(2, texts, outputs[0].split("=")[1], *vocabulary, *KEYS[1:], *others)
+        fraction = [k for k in keys if k.startswith("--corpus.valid_fraction=")] or [KEYS[1]]
+        others = [k for k in keys if k not in outputs + vocabulary + fraction]
+        result = prepare(2, texts, outputs[0].split("=")[1], *vocabulary, *fraction, *others)
         expect(result.returncode == 2, f"{name}: exit code {result.returncode}: {result.stderr}")
         expect(any(m in result.stderr for m in message.split("|")), f"{name}: {result.stderr}")
         expect(set(os.listdir(folder)) == files, f"{name}: left {set(os.listdir(folder)) - files}")

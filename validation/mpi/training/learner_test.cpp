@@ -1,15 +1,20 @@
-// The learner as a whole: memory as planned, and no allocation in a step.
+// The learner as a whole: memory as planned, no allocation in a step, and a step that all ranks skip together.
 
 #include "training/learner.hpp"
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
 
 #include "allocations.hpp"
 #include "config/configuration.hpp"
 #include "kernels/runtime.hpp"
+#include "parallel/replica_check.hpp"
 #include "training/batch_pipeline.hpp"
 #include "world.hpp"
 
@@ -50,35 +55,80 @@ Settings small(const Case& wanted) {
   return settings;
 }
 
+/// A run of one case on all ranks.
+struct Training {
+  explicit Training(const Case& wanted) : settings(small(wanted)) {
+    learner.initialise(queue);
+    if (settings.notes.enabled)
+      notes = std::make_unique<NoteTaker>(world, settings, RandomSequences::rare_keys, learner.batch_shape(), arena);
+    pipeline.emplace(sequences, settings, vocabulary, learner.batch_shape(), world, notes.get());
+    pipeline->start(1);
+  }
+
+  StepResult step() {
+    const int before = testing::allocations();
+    const std::span<const HostBatch> batches = pipeline->advance(queue, false);
+    const Counts counts = all_reduce(world, pipeline->counts());
+    const StepResult result = learner.step(queue, world, reducer, notes.get(), batches, counts, ++steps, 1e-3);
+    allocated = testing::allocations() - before;
+    return result;
+  }
+
+  Settings settings;
+  Communicator& world = testing::world();
+  Queue queue;
+  Arena arena{queue.device()};
+  Learner learner{settings, vocabulary, arena};
+  GradientReducer reducer{world, learner.parameters().gradients()};
+  RandomSequences sequences{vocabulary, settings.data.sequence_length, 1};
+  std::unique_ptr<NoteTaker> notes;
+  std::optional<BatchPipeline> pipeline;
+  std::int64_t steps = 0;
+  int allocated = 0;  ///< in the last step
+};
+
 class EveryObjective : public ::testing::TestWithParam<Case> {};
 
 TEST_P(EveryObjective, AllocatesNothingFromTheSecondStepOn) {
-  const Settings settings = small(GetParam());
-  Communicator& world = testing::world();
-  Queue queue;
-  Arena arena(queue.device());
-  Learner learner(settings, vocabulary, arena);
-  learner.initialise(queue);
-  GradientReducer reducer(world, learner.parameters().gradients());
-  const RandomSequences sequences(vocabulary, settings.data.sequence_length, 1);
-  std::unique_ptr<NoteTaker> notes;
-  if (settings.notes.enabled)
-    notes = std::make_unique<NoteTaker>(world, settings, RandomSequences::rare_keys, learner.batch_shape(), arena);
-  BatchPipeline pipeline(sequences, settings, vocabulary, learner.batch_shape(), world, notes.get());
-  pipeline.start(1);
+  Training training(GetParam());
   double first_loss = 0;
   double last_loss = 0;
-  for (std::int64_t step = 1; step <= 12; ++step) {
-    const int before = testing::allocations();
-    const std::span<const HostBatch> batches = pipeline.advance(queue, false);
-    const Counts counts = all_reduce(world, pipeline.counts());
-    const StepResult result = learner.step(queue, world, reducer, notes.get(), batches, counts, step, 1e-3);
-    const int allocated = testing::allocations() - before;
-    EXPECT_TRUE(step == 1 || allocated == 0) << allocated << " allocations in step " << step;
+  for (int step = 1; step <= 12; ++step) {
+    const StepResult result = training.step();
+    EXPECT_TRUE(step == 1 || training.allocated == 0) << training.allocated << " allocations in step " << step;
     (step == 1 ? first_loss : last_loss) = result.metrics.front();
     EXPECT_FALSE(result.skipped);
   }
   EXPECT_LT(last_loss, first_loss);
+}
+
+/// Bytes of what an update changes, and the number of updates.
+auto optimizer_state(Learner& learner) {
+  std::string bytes;
+  for (const Tensor& each : {learner.parameters().masters(), learner.first_moment(), learner.second_moment()})
+    bytes.append(static_cast<const char*>(each.raw()), each.bytes());
+  return std::tuple(bytes, learner.updates());
+}
+
+TEST_P(EveryObjective, SkipsTheStepOnAllRanksWhenOneIsNotFinite) {
+  Training training(GetParam());
+  Learner& learner = training.learner;
+  training.step();
+  for (int bad_rank = 0; bad_rank < training.world.size(); ++bad_rank)
+    for (const Tensor& poisoned : {learner.parameters().gradients(), learner.objective().sums()}) {
+      const auto before = optimizer_state(learner);
+      bool poison = training.world.rank() == bad_rank;
+      training.queue.observe([&](const char*, bool) {
+        if (std::exchange(poison, false)) std::memset(poisoned.raw(), 0xFF, sizeof(double));  // no number in f32, f64
+      });
+      EXPECT_TRUE(training.step().skipped) << "rank " << bad_rank;
+      EXPECT_TRUE(optimizer_state(learner) == before) << "rank " << bad_rank;
+
+      EXPECT_FALSE(training.step().skipped) << "after rank " << bad_rank;
+      EXPECT_EQ(learner.updates(), std::get<1>(before) + 1);
+      EXPECT_FALSE(std::get<0>(optimizer_state(learner)) == std::get<0>(before));
+      EXPECT_NO_THROW(check_replicas(training.world, learner.parameters().masters(), training.steps));
+    }
 }
 
 TEST_P(EveryObjective, TakesTheMemoryThatWasPlanned) {
