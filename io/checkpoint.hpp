@@ -73,8 +73,8 @@ void expect_checkpoint_room(const std::string& folder, const CheckpointContent& 
 SavedCheckpoint save_checkpoint(const std::string& folder, std::int64_t step, const CheckpointContent& content,
                                 int keep, MpiCommunicator& communicator);
 
-/// The newest checkpoint whose digest holds. Error if there are checkpoints but all are damaged; InputError if the
-/// newest good one was written by a newer version.
+/// The newest checkpoint whose digest holds. InputError if there are checkpoints but all are damaged or
+/// unreadable, and if the newest good one was written by a newer version.
 FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator);
 
 /// An open checkpoint.

@@ -9,8 +9,8 @@
 #include "base/check.hpp"
 #include "io/checkpoint.hpp"
 #include "io/detail/checkpoint_folder.hpp"
-#include "io/detail/posix.hpp"
 #include "io/detail/seal.hpp"
+#include "io/posix.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
 

@@ -55,7 +55,6 @@ Corpus::Part Corpus::open_part(Split split) const {
   const hdf5::Group group = file_.open_group(name_of(split));
   Part part{.token_data = group.dataset("tokens"),
             .sentence_data = group.dataset("sentence_offsets"),
-            .document_data = group.dataset("document_offsets"),
             .rare_key = group.dataset("rare/key"),
             .rare_begin = group.dataset("rare/begin"),
             .rare_end = group.dataset("rare/end"),
@@ -69,7 +68,7 @@ Corpus::Part Corpus::open_part(Split split) const {
             .keys = {}};
   part.tokens = extent(part.token_data);
   part.sentences = extent(part.sentence_data) - 1;
-  part.documents = extent(part.document_data) - 1;
+  part.documents = extent(group.dataset("document_offsets")) - 1;
   part.occurrences = extent(part.rare_begin);
   TENFOLD_VERIFY(part.sentences >= 0 && part.documents >= 0 && extent(part.rare_key) == part.occurrences &&
                      extent(part.rare_end) == part.occurrences,

@@ -73,7 +73,6 @@ class Corpus {
   struct Part {
     hdf5::Dataset token_data;
     hdf5::Dataset sentence_data;
-    hdf5::Dataset document_data;
     hdf5::Dataset rare_key;
     hdf5::Dataset rare_begin;
     hdf5::Dataset rare_end;

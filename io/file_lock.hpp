@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 
 namespace tenfold {
 

@@ -23,15 +23,15 @@ using detail::space_of;
 hid_t native_type(DType type) {
   switch (type) {
     case DType::f32:
-      return native_type<float>();
+      return H5T_NATIVE_FLOAT;
     case DType::f64:
-      return native_type<double>();
+      return H5T_NATIVE_DOUBLE;
     case DType::i32:
-      return native_type<std::int32_t>();
+      return H5T_NATIVE_INT32;
     case DType::i64:
-      return native_type<std::int64_t>();
+      return H5T_NATIVE_INT64;
     case DType::u8:
-      return native_type<std::uint8_t>();
+      return H5T_NATIVE_UINT8;
     case DType::bf16:
       break;
   }

@@ -19,35 +19,15 @@ namespace tenfold::hdf5 {
 /// "HDF5 1.10.8", of the library that runs.
 std::string version();
 
-/// HDF5's name of a native element type.
-template <class T>
-hid_t native_type();
-template <>
-inline hid_t native_type<float>() {
-  return H5T_NATIVE_FLOAT;
-}
-template <>
-inline hid_t native_type<double>() {
-  return H5T_NATIVE_DOUBLE;
-}
-template <>
-inline hid_t native_type<std::uint8_t>() {
-  return H5T_NATIVE_UINT8;
-}
-template <>
-inline hid_t native_type<std::uint16_t>() {
-  return H5T_NATIVE_UINT16;
-}
-template <>
-inline hid_t native_type<std::int32_t>() {
-  return H5T_NATIVE_INT32;
-}
-template <>
-inline hid_t native_type<std::int64_t>() {
-  return H5T_NATIVE_INT64;
-}
-/// The same for a type known only at run time (bf16 has none and throws).
+/// HDF5's name of a native element type; bf16 has none and throws.
 hid_t native_type(DType type);
+template <class T>
+hid_t native_type() {
+  if constexpr (std::is_same_v<T, std::uint16_t>)  // tokens of a corpus: no tensor has them
+    return H5T_NATIVE_UINT16;
+  else
+    return native_type(dtype_of<T>());
+}
 
 /// Owns one HDF5 identifier.
 class Handle {
@@ -192,7 +172,7 @@ struct CreateOptions {
 class File : public Location {
  public:
   static File create(const std::string& path, const CreateOptions& options = {});
-  static File create(const std::string& path, MpiCommunicator& communicator, const CreateOptions& options = {});
+  static File create(const std::string& path, MpiCommunicator& communicator);
   static File open(const std::string& path, Access access = Access::read);
   static File open(const std::string& path, MpiCommunicator& communicator, Access access = Access::read);
   File(File&&) noexcept = default;

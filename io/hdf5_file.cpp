@@ -70,12 +70,12 @@ File File::create(const std::string& path, const CreateOptions& options) {
   return {create_file(path, options, file_access(path, options.swmr)), path, false};
 }
 
-File File::create(const std::string& path, MpiCommunicator& communicator, const CreateOptions& options) {
+File File::create(const std::string& path, MpiCommunicator& communicator) {
   File file({}, path, true);
   const Handle access = parallel_access(path, communicator);
   agree(communicator, [&] {
     const Progress::Waiting waiting(communicator.progress(), "HDF5's create");
-    file.handle_ = create_file(path, options, access);
+    file.handle_ = create_file(path, {}, access);
   });
   return file;
 }

@@ -8,7 +8,7 @@
 #include "base/check.hpp"
 #include "base/version.hpp"
 #include "io/detail/job.hpp"
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 
 namespace tenfold {
 

@@ -48,7 +48,6 @@ Tokenizer Tokenizer::from_file(const std::string& path) {
 }
 
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
-Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 void Tokenizer::check_specials(const std::string& label) const {

@@ -14,14 +14,13 @@ namespace tenfold {
 
 class Tokenizer {
  public:
-  /// A model's bytes; `label` names them in messages. InputError unless they are a SentencePiece model with the special
-  /// tokens above, no byte pieces and no piece that crosses a space (whitespace normalised, words marked at their
-  /// front).
+  /// A model's bytes; `label` names them in messages. InputError unless they are a SentencePiece model with the tokens
+  /// of base/special_tokens.hpp, no byte pieces and no piece that crosses a space (whitespace normalised, words marked
+  /// at their front).
   Tokenizer(std::string model, const std::string& label);
   /// A model file; InputError as above, or when it cannot be read.
   static Tokenizer from_file(const std::string& path);
   Tokenizer(Tokenizer&&) noexcept;
-  Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
   int vocabulary_size() const { return vocabulary_size_; }

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/check.hpp"
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 #include "io/schema.hpp"
 
 namespace tenfold {

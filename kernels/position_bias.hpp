@@ -16,9 +16,9 @@
 namespace tenfold::kernels {
 
 /// T5 buckets of all offsets j - i in [-(T-1), T-1]; entry T-1 + (j - i). Half of the buckets for keys after the query;
-/// of each half, half exact, half logarithmic up to max_distance. Integer thresholds, no rounding surprises: for 32 and
-/// 128 the table of the TUPE code (8-11 -> 8, 12-15 -> 9, 16-22 -> 10, 23-31 -> 11, 32-45 -> 12, 46-63 -> 13, 64-90 ->
-/// 14, >= 91 -> 15).
+/// of each half, half exact, half logarithmic up to max_distance, borders in double precision and rounded up: for 32
+/// and 128 the table of the TUPE code (8-11 -> 8, 12-15 -> 9, 16-22 -> 10, 23-31 -> 11, 32-45 -> 12, 46-63 -> 13, 64-90
+/// -> 14, >= 91 -> 15).
 std::vector<std::int32_t> relative_buckets(int length, int buckets, int max_distance);
 
 struct PositionBias {

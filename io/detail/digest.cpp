@@ -7,8 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "base/check.hpp"
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 #include "parallel/agree.hpp"
 
 namespace tenfold::detail {

@@ -9,7 +9,7 @@
 
 #include "base/check.hpp"
 #include "io/detail/digest.hpp"
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 #include "parallel/agree.hpp"
 
 namespace tenfold::detail {

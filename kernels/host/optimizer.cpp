@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/ordered_sum.hpp"

@@ -104,8 +104,7 @@ std::vector<Option> build() {
        "SentencePiece model to use, with the vocabulary it has; empty: train one on the text"},
       {"tokenizer.vocabulary_size", prepare | model | elastic,
        field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
-       "vocabulary to train, or that the corpus must have; auto: the corpus's, else 16384",
-       &trained_tokenizer},
+       "vocabulary to train, or that the corpus must have; auto: the corpus's, else 16384", &trained_tokenizer},
       {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "", "lower-case the text"},
 
       {"model.layers", model, field(&S::model, &Model::layers, between(1, 1000)), "", "encoder layers"},

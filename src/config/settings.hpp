@@ -1,6 +1,6 @@
 #pragma once
 // The effective configuration of a run, as typed values. Names are those of the keys: settings.model.layers is
-// model.layers. The one options table (options.cpp) holds default, unit, range and help of each.
+// model.layers. Defaults stand here; the one options table (options.cpp) holds unit, range and help.
 
 #include <cstdint>
 #include <optional>

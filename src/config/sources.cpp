@@ -1,6 +1,5 @@
 // From arguments to INI texts, and these as bytes for a broadcast.
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>

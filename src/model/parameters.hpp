@@ -4,7 +4,6 @@
 // gradient buffer from its end to its beginning and finished ranges can be reduced while it still runs.
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/arena.hpp"

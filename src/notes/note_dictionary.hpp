@@ -68,8 +68,8 @@ struct NoteSnapshot {
 class NoteDictionary {
  public:
   /// `keys` rare words of width d; `rate` is the weight of a step's mean (gamma). A rank asks for at most `capacity`
-  /// rows a step; exchange buffers are made for as many contributions and grow where more arrive. `seed` is for the
-  /// initial rows. Collective; `data` must outlive the dictionary.
+  /// rows a step; exchange buffers are made for as many contributions and grow where more arrive. Rows begin as N(0,
+  /// 0.02), each from a Philox stream of `seed` and its key. Collective; `data` must outlive the dictionary.
   NoteDictionary(Communicator& data, std::int64_t keys, int width, float rate, std::int64_t capacity,
                  std::uint64_t seed, Arena& arena);
   ~NoteDictionary();
@@ -78,9 +78,6 @@ class NoteDictionary {
 
   /// Takes from a planning arena what the constructor takes on rank 0 of `ranks`.
   static void plan(Arena& arena, std::int64_t keys, int width, std::int64_t capacity, int ranks);
-
-  /// Rows ~ N(0, 0.02), each from a Philox stream of its own key.
-  void initialise();
 
   // Collective, each once a step in this order. Only wait() and what follows it wait for other
   // ranks; poll() is not collective.
@@ -120,7 +117,6 @@ class NoteDictionary {
   void take_rows(detail::NoteExchange& exchange, Queue& queue, const Tensor& rows);
 
   Communicator& data_;
-  std::uint64_t seed_;
   std::unique_ptr<detail::NoteTable> table_;
   Tensor rows_;
   std::unique_ptr<detail::NoteExchange> exchange_;  ///< of the training step

@@ -1,6 +1,7 @@
 #pragma once
 // Collective operations of a group of ranks. Every call is collective: all ranks of the group make the same calls in
-// the same order. Failures of the library throw Error. Every parallel feature is written against this interface.
+// the same order. Failures of the library throw Error. Training is written against this interface;
+// what must hand a communicator to a library (HDF5) takes MpiCommunicator.
 
 #include <concepts>
 #include <cstdint>

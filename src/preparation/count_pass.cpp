@@ -55,7 +55,7 @@ TextCounts count_text(const Survey& survey, UnitEncoder& encoder, double valid_f
     const Split split = split_of(unit, valid_fraction);
     const EncodedText& encoded = encoder.encode(unit);
     mine[static_cast<std::size_t>(split)].add(encoded, document);
-    counts.resize(encoder.words().words().size());
+    counts.resize(encoder.text().words().size());
     if (split != Split::train) return;
     for (const WordOccurrence& word : encoded.words) {
       ++counts[word.word].occurrences;
@@ -64,9 +64,9 @@ TextCounts count_text(const Survey& survey, UnitEncoder& encoder, double valid_f
     running_words += static_cast<std::int64_t>(encoded.words.size());
   };
   const auto meet = [&] {
-    table.add(encoder.words().words(), counts);
-    if (encoder.words().full()) encoder.words().forget();
-    counts.assign(encoder.words().words().size(), {});
+    table.add(encoder.text().words(), counts);
+    if (encoder.text().full()) encoder.text().forget();
+    counts.assign(encoder.text().words().size(), {});
   };
   pass_over(survey, "count", world, visit, meet);
   TextCounts result;

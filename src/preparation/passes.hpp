@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "config/settings.hpp"
 #include "io/corpus.hpp"
 #include "parallel/mpi_communicator.hpp"
 #include "preparation/cleaning.hpp"

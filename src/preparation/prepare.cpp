@@ -1,5 +1,7 @@
 #include "preparation/prepare.hpp"
 
+#include <fcntl.h>
+
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -9,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/version.hpp"
 #include "io/file_lock.hpp"
+#include "io/posix.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/watchdog.hpp"
@@ -25,7 +28,7 @@ namespace {
 constexpr std::int64_t sample_bytes = 16 << 20;
 
 std::string temporary_of(const std::string& path) {
-  return path + ".part";
+  return path + detail::unfinished;
 }
 
 /// InputError if writing the corpus would cost one of its texts, or what is no corpus.
@@ -62,7 +65,7 @@ std::unique_ptr<FileLock> lock(const std::string& path) {
 /// The corpus file while it is written, under a temporary name that goes when it is not completed.
 class Output {
  public:
-  Output(std::string path, bool root) : path_(std::move(path)), temporary_(temporary_of(path_)), root_(root) {}
+  explicit Output(std::string path) : path_(std::move(path)), temporary_(temporary_of(path_)) {}
   ~Output() {
     // On every rank: the one that fails may be the only one that comes here before all are ended.
     std::error_code ignored;
@@ -74,20 +77,19 @@ class Output {
   const std::string& temporary() const { return temporary_; }
   /// InputError, on rank 0, when the disk has no room for so much: HDF5 cannot go on, nor end well, on a full one.
   void expect_room(std::int64_t bytes) const {
-    if (!root_) return;
     const auto available = std::filesystem::space(temporary_).available;
     if (static_cast<std::uintmax_t>(bytes) > available)
       throw InputError(text("corpus.file: ", path_, " needs about ", bytes / 1'000'000 + 1, " MB and its disk has ",
                             available / 1'000'000, " MB left; make room or give another folder"));
   }
   void complete() {
-    if (root_) std::filesystem::rename(temporary_, path_);
+    detail::Descriptor(temporary_, O_RDONLY).sync();
+    detail::rename_file(temporary_, path_);
   }
 
  private:
   std::string path_;
   std::string temporary_;
-  bool root_;
 };
 
 InputError nothing_falls_to(Split split) {
@@ -103,8 +105,7 @@ Tokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiComm
     if (sample.empty()) throw nothing_falls_to(Split::train);
   }
   std::string model;
-  agree(world, [&] {
-    if (world.rank() != 0) return;
+  agree_on_root(world, [&] {
     if (!given) std::cerr << "training the tokenizer on " << sample.size() / 1000 << " kB of text\n";
     model =
         given ? Tokenizer::from_file(settings.tokenizer.model).model() : train_tokenizer(sample, settings.tokenizer);
@@ -243,7 +244,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
     expect_replaceable(keys);
     return lock(keys.file);
   });
-  Output output(keys.file, root);
+  Output output(keys.file);
   const Survey survey = survey_text(keys.text, world);
   progress.region("tenfold::prepare::tokenizer");
   const Tokenizer tokenizer = make_tokenizer(settings, survey, world);
@@ -252,15 +253,15 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   const TextCounts counts = count_text(survey, encoder, keys.valid_fraction, world);
   expect_both_splits(counts.places);
 
-  const std::vector<CountClass> classes = count_classes(counts.words, world);
+  const SplitOccurrences occurrences = split_occurrences(counts.words, world);
   const RareBand band =
-      choose_band(classes, counts.running_words,
+      choose_band(occurrences, counts.running_words,
                   {.coverage = keys.rare_coverage, .minimum = keys.rare_min_count, .maximum = keys.rare_max_count});
   const std::vector<RareWord> rare = rare_words_of(counts.words, band, world);
 
   progress.region("tenfold::prepare::write");
-  const std::int64_t bytes = bytes_needed(counts, covered(classes, band), tokenizer, world);
-  agree(world, [&] { output.expect_room(bytes); });
+  const std::int64_t bytes = bytes_needed(counts, covered(occurrences, band), tokenizer, world);
+  agree_on_root(world, [&] { output.expect_room(bytes); });
   hdf5::File file = hdf5::File::create(output.temporary(), world);
   write_schema(file, "corpus", corpus_schema);
   const WrittenText written = write_text(file, output.temporary(), survey, encoder,
@@ -279,7 +280,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   file.set_attribute("rare_maximum", band.maximum);
   file.write_text("provenance", provenance(settings, survey, counts, tokenizer.lowercases()));
   file.close();
-  agree(world, [&] { output.complete(); });
+  agree_on_root(world, [&] { output.complete(); });
   if (root)
     std::cout << summary(keys.file, survey, tokenizer, counts, {.band = band, .keys = rare.size()}, written,
                          seconds_since(start), world.size())

@@ -1,7 +1,7 @@
 #include "preparation/rare_words.hpp"
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <sstream>
 
 namespace tenfold {
@@ -13,55 +13,40 @@ constexpr std::int64_t least_minimum = 2;
 constexpr std::int64_t widest_ratio = 5;          // the paper's 100..500
 constexpr std::int64_t rarest_frequent = 10'000;  // one word in so many is not rare, however it is split ("don't")
 
-/// Split occurrences of the words of one count; classes are in the order of their counts.
-std::int64_t occurrences_of(const std::vector<CountClass>& classes, std::int64_t count) {
-  const auto found = std::ranges::lower_bound(classes, count, {}, &CountClass::occurrences);
-  return found != classes.end() && found->occurrences == count ? found->pieces_apart : 0;
-}
-
 }  // namespace
 
-std::int64_t covered(const std::vector<CountClass>& classes, const RareBand& band) {
-  std::int64_t occurrences = 0;
-  for (const CountClass& one : classes) {
-    if (one.occurrences >= band.minimum && one.occurrences <= band.maximum) occurrences += one.pieces_apart;
-  }
-  return occurrences;
+std::int64_t covered(const SplitOccurrences& all, const RareBand& band) {
+  std::int64_t sum = 0;
+  for (const auto& [count, occurrences] : all)
+    if (count >= band.minimum && count <= band.maximum) sum += occurrences;
+  return sum;
 }
 
-RareBand choose_band(const std::vector<CountClass>& classes, std::int64_t running_words, const RareRule& rule) {
+RareBand choose_band(const SplitOccurrences& all, std::int64_t running_words, const RareRule& rule) {
   if (rule.minimum && rule.maximum) return {*rule.minimum, *rule.maximum};
   if (rule.coverage <= 0) return {0, 0};
   const std::int64_t start = rule.minimum ? *rule.minimum : rule.maximum.value_or(usual_minimum);
   RareBand band{start, rule.maximum.value_or(start)};
-  std::int64_t have = covered(classes, band);
+  std::int64_t have = covered(all, band);
+  const auto at = [&](std::int64_t count) {
+    const auto found = all.find(count);
+    return found == all.end() ? 0 : found->second;
+  };
   const auto enough = [&] { return static_cast<double>(have) >= rule.coverage * static_cast<double>(running_words); };
   const std::int64_t most = std::max(running_words / rarest_frequent, start * widest_ratio);
-  for (; !rule.maximum && !enough() && band.maximum < most; have += occurrences_of(classes, band.maximum))
-    ++band.maximum;
-  for (; !rule.minimum && !enough() && band.minimum > least_minimum; have += occurrences_of(classes, band.minimum))
-    --band.minimum;
+  for (; !rule.maximum && !enough() && band.maximum < most; have += at(band.maximum)) ++band.maximum;
+  for (; !rule.minimum && !enough() && band.minimum > least_minimum; have += at(band.minimum)) --band.minimum;
   return band;
 }
 
-std::vector<CountClass> count_classes(const std::vector<CountedWord>& mine, Communicator& world) {
-  std::map<std::int64_t, CountClass> classes;
-  const auto add = [&](const CountClass& part) {
-    CountClass& whole = classes[part.occurrences];
-    whole.occurrences = part.occurrences;
-    whole.words += part.words;
-    whole.pieces_apart += part.pieces_apart;
-  };
-  for (const CountedWord& word : mine)
-    add({.occurrences = word.count.occurrences,
-         .words = word.count.pieces_apart > 0 ? 1 : 0,
-         .pieces_apart = word.count.pieces_apart});
-  std::vector<CountClass> own;
-  for (const auto& [occurrences, one] : classes) own.push_back(one);
-  classes.clear();
-  for (const CountClass& part : world.all_gather_v(std::span<const CountClass>(own)).values) add(part);
-  std::vector<CountClass> all;
-  for (const auto& [occurrences, one] : classes) all.push_back(one);
+SplitOccurrences split_occurrences(const std::vector<CountedWord>& mine, Communicator& world) {
+  SplitOccurrences own, all;
+  for (const CountedWord& word : mine) own[word.count.occurrences] += word.count.pieces_apart;
+  std::vector<std::array<std::int64_t, 2>> entries;
+  for (const auto& [count, occurrences] : own) entries.push_back({count, occurrences});
+  for (const auto& [count, occurrences] :
+       world.all_gather_v(std::span<const std::array<std::int64_t, 2>>(entries)).values)
+    all[count] += occurrences;
   return all;
 }
 

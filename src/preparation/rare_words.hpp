@@ -3,8 +3,8 @@
 // 100 to 500 times in 3.4 G words; what carries over to other sizes is their share of the running words).
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "io/corpus.hpp"
@@ -20,12 +20,8 @@ struct RareBand {
   bool operator==(const RareBand&) const = default;
 };
 
-/// Words that occur as often as each other, taken together.
-struct CountClass {
-  std::int64_t occurrences;   ///< of each word
-  std::int64_t words;         ///< split at least once
-  std::int64_t pieces_apart;  ///< occurrences of all of them that two or more pieces make up
-};
+/// By how often words occur: occurrences of all of them that two or more pieces make up.
+using SplitOccurrences = std::map<std::int64_t, std::int64_t>;
 
 struct RareRule {
   double coverage;  ///< share of the running words that rare occurrences should make up; 0: no rare words
@@ -33,16 +29,16 @@ struct RareRule {
   std::optional<std::int64_t> maximum;
 };
 
-/// The band of a rule, from all classes in the order of their counts. Bounds that are given stand. Otherwise the band
+/// The band of a rule. Bounds that are given stand. Otherwise the band
 /// begins at 20 occurrences and is as wide as the coverage asks, up to a ten thousandth of the running words or 5 times
 /// the minimum (the ratio of the paper's 100 to 500); if that falls short, the minimum goes down, to 2 at least.
-RareBand choose_band(const std::vector<CountClass>& classes, std::int64_t running_words, const RareRule& rule);
+RareBand choose_band(const SplitOccurrences& all, std::int64_t running_words, const RareRule& rule);
 
 /// Occurrences that the band covers.
-std::int64_t covered(const std::vector<CountClass>& classes, const RareBand& band);
+std::int64_t covered(const SplitOccurrences& all, const RareBand& band);
 
-/// The classes of all ranks' words, by occurrences. Collective; the same on all ranks.
-std::vector<CountClass> count_classes(const std::vector<CountedWord>& mine, Communicator& world);
+/// Those of all ranks' words. Collective; the same on all ranks.
+SplitOccurrences split_occurrences(const std::vector<CountedWord>& mine, Communicator& world);
 
 /// The rare words of all ranks, the most frequent first (ties by text); a word's key is its index. Collective.
 std::vector<RareWord> rare_words_of(const std::vector<CountedWord>& mine, const RareBand& band, Communicator& world);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/corpus.hpp"
+#include "io/posix.hpp"
 
 namespace tenfold {
 
@@ -15,9 +16,6 @@ class OccurrenceSpool {
  public:
   /// `path` is taken for a moment and must be this rank's alone.
   explicit OccurrenceSpool(const std::string& path);
-  ~OccurrenceSpool();
-  OccurrenceSpool(const OccurrenceSpool&) = delete;
-  OccurrenceSpool& operator=(const OccurrenceSpool&) = delete;
 
   void append(std::span<const RareOccurrence> occurrences);
   std::int64_t size() const { return size_; }
@@ -25,8 +23,7 @@ class OccurrenceSpool {
   std::vector<RareOccurrence> read(std::int64_t begin, std::int64_t count) const;
 
  private:
-  std::string path_;
-  int file_;
+  detail::Descriptor file_;
   std::int64_t size_ = 0;
 };
 

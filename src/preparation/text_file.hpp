@@ -15,7 +15,6 @@ class TextFile {
   explicit TextFile(const std::string& path);
   ~TextFile();
 
-  const std::string& path() const { return path_; }
   /// Bytes on the disk, and how many of them were read since the last seek to the beginning.
   std::int64_t size() const { return size_; }
   std::int64_t consumed() const;

@@ -8,7 +8,7 @@
 
 namespace tenfold {
 
-/// Trains a model (NFKC, lower-cased if asked; special tokens as io/tokenizer.hpp has them) on cleaned text and returns
+/// Trains a model (NFKC, lower-cased if asked; special tokens of base/special_tokens.hpp) on cleaned text and returns
 /// its bytes, the same for the same text. Only what stands between spaces and how often matters; of long texts the
 /// rarest of it is left out, which saves most of the time and changes few merges. InputError when the text does not
 /// give so large a vocabulary, or has more different characters than it.

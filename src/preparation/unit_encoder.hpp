@@ -21,7 +21,7 @@ class UnitEncoder {
     return encoded_;
   }
 
-  TextEncoder& words() { return encoder_; }
+  TextEncoder& text() { return encoder_; }
   /// Of all units so far.
   const CleaningCounts& cleaning() const { return cleaning_; }
 

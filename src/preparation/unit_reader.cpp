@@ -1,7 +1,5 @@
 #include "preparation/unit_reader.hpp"
 
-#include <algorithm>
-
 namespace tenfold {
 
 namespace {

@@ -102,13 +102,13 @@ WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& 
   RareKeys keys(plan.rare);
   std::vector<RareOccurrence> found;
   const auto visit = [&](const Unit& unit, std::int64_t document) {
-    if (encoder.words().full()) {
-      encoder.words().forget();
+    if (encoder.text().full()) {
+      encoder.text().forget();
       keys.forget_numbers();
     }
     SplitOutput& output = *splits[static_cast<std::size_t>(split_of(unit, plan.valid_fraction))];
     const EncodedText& encoded = encoder.encode(unit);
-    keys.find(encoded, encoder.words(), output.writer.position(), found);
+    keys.find(encoded, encoder.text(), output.writer.position(), found);
     output.append(encoded, found, document);
   };
   const auto meet = [&] {

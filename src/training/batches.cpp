@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "notes/note_window.hpp"
-
 namespace tenfold {
 
 HostBatch::HostBatch(const BatchShape& shape, bool rare_words)
@@ -92,14 +90,15 @@ void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::siz
   for (const RareOccurrence& word : words_) {
     const auto begin = static_cast<std::int32_t>(word.begin);
     const auto end = static_cast<std::int32_t>(word.end);
-    const NoteWindow window = NoteWindow::clip(begin, end, *notes_.window, batch.lengths[b]);
+    const std::int32_t window_begin = std::max(begin - *notes_.window, 0);
+    const std::int32_t window_end = std::min(end + *notes_.window, batch.lengths[b]);
     const auto first = std::ranges::lower_bound(selected_, begin);
     const bool hidden = first != selected_.end() && *first < end;  // the leak rule: a note would name the word
     const auto touched = [&](int from, int to, Neighbourhood kind) {
       for (std::size_t i = 0; i < selected_.size(); ++i)
         if (selected_[i] >= from && selected_[i] < to) neighbourhoods[i] = std::max(neighbourhoods[i], kind);
     };
-    touched(window.begin, window.end, Neighbourhood::within_window);
+    touched(window_begin, window_end, Neighbourhood::within_window);
     if (hidden) {
       touched(begin, end, Neighbourhood::of_rare_word);
     } else {
@@ -108,8 +107,8 @@ void BatchBuilder::find_rare_words(const Sample& sample, std::size_t b, std::siz
       notes.keys.push_back(word.key);
     }
     if (hidden && !notes_.update_selected) continue;
-    notes.window_begin.push_back(offset + window.begin);
-    notes.window_end.push_back(offset + window.end);
+    notes.window_begin.push_back(offset + window_begin);
+    notes.window_end.push_back(offset + window_end);
     notes.sources.push_back({sample.index, word.key, begin});
   }
 }

@@ -4,7 +4,6 @@
 #include <functional>
 
 #include "base/clock.hpp"
-#include "kernels/elementwise.hpp"
 #include "kernels/gather_rows.hpp"
 #include "kernels/optimizer.hpp"
 

@@ -28,8 +28,6 @@ class Learner {
 
   /// Constant tables and initial weights.
   void initialise(Queue& queue);
-  /// After weights were restored from a checkpoint.
-  void weights_changed(Queue& queue) { parameters_.refresh(queue); }
 
   /// One optimizer step on this rank's micro-batches. `counts` are global: every loss is divided by them before the
   /// gradients are summed over `data` by `reducer` (which works on parameters().gradients()). `notes`: in a run with

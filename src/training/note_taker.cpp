@@ -32,7 +32,6 @@ NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t 
   keys_.reserve(occurrences);
   sources_.reserve(occurrences);
   vectors_.reserve(occurrences * static_cast<std::size_t>(width_));
-  dictionary_.initialise();
 }
 
 void NoteTaker::plan(Arena& arena, const Settings& settings, std::int64_t keys, const BatchShape& shape) {

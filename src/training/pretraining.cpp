@@ -6,7 +6,6 @@
 #include "base/version.hpp"
 #include "config/configuration.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/host_table.hpp"
 #include "parallel/replica_check.hpp"
 #include "training/packing.hpp"
 #include "training/peak.hpp"

@@ -2,7 +2,6 @@
 // Where the time of a queue goes: calls and seconds of every kernel label, without the kernels that it called itself.
 
 #include <map>
-#include <string>
 #include <string_view>
 #include <vector>
 

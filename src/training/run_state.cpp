@@ -68,7 +68,7 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
     }
   }
   learner.set_updates(checkpoint.integer("updates"));
-  learner.weights_changed(queue);
+  learner.parameters().refresh(queue);
 }
 
 void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,

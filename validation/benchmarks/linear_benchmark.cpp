@@ -21,7 +21,7 @@ struct Map {
   std::int64_t in, out;
 };
 constexpr Map query_key_value{width, 3 * width}, attention_output{width, width}, up{width, feed_forward},
-    down{feed_forward, width}, vocabulary_head{width, vocabulary};
+    down{feed_forward, width};
 
 double operations(const OpBenchmark& op, const Map& map) {
   return 2.0 * static_cast<double>(op.tokens() * map.in * map.out);

@@ -55,7 +55,7 @@ class OpBenchmark {
   void count_operations(double operations) {
     state_.counters["FLOP/s"] = benchmark::Counter(operations, benchmark::Counter::kIsIterationInvariantRate);
   }
-  /// Nanoseconds a token of one iteration.
+  /// Seconds a token of one iteration.
   void count_tokens() {
     state_.counters["s/token"] = benchmark::Counter(
         static_cast<double>(tokens()), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);

@@ -1,6 +1,5 @@
 #pragma once
-// Between storage types and f32 arithmetic, written so that compilers vectorise it. It works on bits: NaN stays NaN
-// even in files compiled with fast-math.
+// Between storage types and f32 arithmetic, written so that compilers vectorise it. It works on bits: NaN stays NaN.
 
 #include <bit>
 

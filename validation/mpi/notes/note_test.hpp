@@ -84,9 +84,7 @@ inline Table whole(NoteDictionary& notes, Communicator& group) {
 /// A dictionary and its memory.
 struct Notes {
   Notes(Communicator& group, std::int64_t keys, int width, float rate, std::int64_t capacity = 64)
-      : dictionary(group, keys, width, rate, capacity, 7, arena) {
-    dictionary.initialise();
-  }
+      : dictionary(group, keys, width, rate, capacity, 7, arena) {}
   Arena arena{DeviceKind::host};
   NoteDictionary dictionary;
 };

@@ -131,15 +131,6 @@ TEST_P(EveryObjective, SkipsTheStepOnAllRanksWhenOneIsNotFinite) {
     }
 }
 
-TEST_P(EveryObjective, TakesTheMemoryThatWasPlanned) {
-  const Settings settings = small(GetParam());
-  Arena planned(DeviceKind::host, Arena::Mode::plan);
-  const Learner plan(settings, vocabulary, planned);
-  Arena taken(DeviceKind::host);
-  const Learner learner(settings, vocabulary, taken);
-  EXPECT_EQ(planned.bytes(), taken.bytes());
-}
-
 INSTANTIATE_TEST_SUITE_P(Objectives, EveryObjective,
                          ::testing::Values(Case{ObjectiveKind::mlm, Precision::f32},
                                            Case{ObjectiveKind::mlm, Precision::bf16},

@@ -6,9 +6,9 @@ namespace tenfold {
 namespace {
 
 /// Counts 1 to 1000, each of one word that is split whenever it stands.
-std::vector<CountClass> one_word_a_count() {
-  std::vector<CountClass> classes;
-  for (std::int64_t count = 1; count <= 1000; ++count) classes.push_back({count, 1, count});
+SplitOccurrences one_word_a_count() {
+  SplitOccurrences classes;
+  for (std::int64_t count = 1; count <= 1000; ++count) classes[count] = count;
   return classes;
 }
 

@@ -15,8 +15,8 @@ namespace tenfold::detail {
 class Descriptor {
  public:
   Descriptor(const std::string& path, int flags);
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor();
 
   int get() const { return descriptor_; }

@@ -1,4 +1,4 @@
-#include "io/detail/posix.hpp"
+#include "io/posix.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <utility>
 
 #include "base/check.hpp"
 
@@ -40,9 +39,6 @@ Descriptor::Descriptor(const std::string& path, int flags)
     : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, new_file_mode)) {
   if (descriptor_ < 0) throw_errno(path, "open the file");
 }
-
-Descriptor::Descriptor(Descriptor&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 Descriptor::~Descriptor() {
   // A failing close of a file that was written loses nothing that sync() had not already secured.
