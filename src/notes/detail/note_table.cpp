@@ -49,7 +49,6 @@ std::int64_t NoteTable::update(std::int64_t step, std::span<const std::uint32_t>
     std::memcpy(&values_[i * static_cast<std::size_t>(width_)], vector,
                 sizeof(float) * static_cast<std::size_t>(width_));
   }
-  if (changed_.empty()) return 0;
   const auto count = static_cast<std::int64_t>(arrived_.size());
   const auto changed = static_cast<std::int64_t>(changed_.size());
   first_.push_back(static_cast<std::int32_t>(count));
