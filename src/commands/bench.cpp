@@ -32,7 +32,7 @@ struct Peak {
 /// What has been seen so far and now: measured before and after a run, no moment's noise in one of them flatters it.
 Peak best_peak(const Peak& so_far, DType type) {
   Queue unobserved;
-  const auto measured = [&](kernels::OperandLayout layout) { return measure_matmul_peak(unobserved, type, layout); };
+  const auto measured = [&](kernels::OperandLayout layout) { return measure_matmul_peak(unobserved, type, layout, 5); };
   return {std::max(so_far.packed, measured(kernels::OperandLayout::packed)),
           std::max(so_far.row_major, measured(kernels::OperandLayout::row_major))};
 }

@@ -4,11 +4,11 @@
 
 namespace tenfold {
 
-double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout) {
+double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout, int repeats) {
   double best = 0;
-  for (const auto& [extent, repeats] : {std::pair<std::int64_t, int>{1024, 20}, {2048, 5}}) {
+  for (const auto& [extent, times] : {std::pair<std::int64_t, int>{1024, 4 * repeats}, {2048, repeats}}) {
     const double flops = 2.0 * static_cast<double>(extent * extent * extent);
-    best = std::max(best, flops / kernels::measure_matmul(queue, type, layout, extent, repeats));
+    best = std::max(best, flops / kernels::measure_matmul(queue, type, layout, extent, times));
   }
   return best;
 }

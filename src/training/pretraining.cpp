@@ -104,7 +104,7 @@ double Pretraining::measure_peak() {
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
   });
-  const double peak = measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed);
+  const double peak = measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
   reset_peak_resident_bytes();  // the operands are gone
   return runtime_.world().all_reduce_sum(peak);
 }

@@ -15,26 +15,14 @@ import support
 ALONE = (None,)
 ALONE_AND_TWO = (None, 2)
 
-# Overrides, and what the line must say.
+# Overrides, and what the line must say: a case a path; the parser has its own tests.
 KEYS = {
     "unknown": ({"model.colour": 3}, r"command line: unknown key model\.colour; did you mean model\.\w+\?"),
     "misspelt": ({"model.layer": 3}, r"unknown key model\.layer; did you mean model\.layers\?"),
-    "misspelt section": ({"optimiser.learning_rate": 3}, r"did you mean optimizer\.learning_rate\?"),
-    "without section": ({"heads": 3}, r"unknown key heads; did you mean model\.heads\?"),
     "of another command": ({"corpus.file": "x.h5"}, r"pretrain does not read corpus\.file"),
     "below range": ({"model.layers": 0}, r"model\.layers = 0 .*1"),
-    "above range": ({"objective.mask_rate": 1}, r"objective\.mask_rate = 1 "),
-    "negative": ({"optimizer.learning_rate": -1}, r"optimizer\.learning_rate = -1 "),
-    "not finite": ({"optimizer.learning_rate": "nan"}, r"optimizer\.learning_rate = nan "),
-    "not a number": ({"model.width": "wide"}, r"model\.width = wide "),
-    "not whole": ({"model.width": "32.5"}, r"model\.width = 32\.5 "),
-    "too large": ({"run.steps": "1" + "0" * 30}, r"run\.steps = 10+ "),
-    "no choice": ({"model.position": "cosine"}, r"model\.position = cosine .*tupe-r"),
     "missing": ({"data.corpus": None}, r"data\.corpus is missing"),
     "heads": ({"model.heads": 5}, r"model\.width = 32 is not a multiple of model\.heads = 5"),
-    "shares": ({"objective.leave_unmasked": 0.6, "objective.replace_random": 0.6}, r"objective\.leave_unmasked .* exceed 1"),
-    "buckets": ({"model.relative_buckets": 31}, r"model\.relative_buckets = 31 "),
-    "without a meaning": ({"model.position": "absolute", "model.untie_cls": "false"}, r"model\.untie_cls has a meaning only with"),
     "micro-batch": ({"data.micro_batch": 5}, r"data\.global_batch = 24 .*data\.micro_batch = 5"),
     "ranks": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of ranks"),
     "candidates": ({"objective.kind": "multiple-choice", "objective.candidates": 500}, r"objective\.candidates = 500 .* fewer"),
