@@ -40,8 +40,8 @@ TextFacts facts_of_random(const Settings& settings) {
 }
 
 MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
-  // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 7 to 22
-  // MiB for models of 0.5 to 30 M parameters on one to four ranks.
+  // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 7 to 24
+  // MiB for models of 0.1 to 30 M parameters on one to four ranks.
   constexpr std::int64_t libraries = 13 << 20;
   Arena arena(DeviceKind::host, Arena::Mode::plan);
   Learner learner(settings, facts.vocabulary, arena);
