@@ -1,6 +1,5 @@
 #include "base/queue.hpp"
 
-#include <Kokkos_Core.hpp>
 #include <cstring>
 
 namespace tenfold {
@@ -19,11 +18,11 @@ void Queue::clear(const Tensor& tensor) {
 
 Queue::Region::Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
   if (queue_.observer_) queue_.observer_(label_, true);
-  if (Kokkos::Tools::profileLibraryLoaded()) Kokkos::Tools::pushRegion(label);
+  if (profiler != nullptr) profiler(label_, true);
 }
 
 Queue::Region::~Region() {
-  if (Kokkos::Tools::profileLibraryLoaded()) Kokkos::Tools::popRegion();
+  if (profiler != nullptr) profiler(label_, false);
   if (queue_.observer_) queue_.observer_(label_, false);
 }
 

@@ -20,6 +20,9 @@ class Queue {
   using Observer = std::function<void(const char* label, bool begin)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
+  /// The same for all queues of the process, where a profiler listens (kernels::Runtime sets it).
+  inline static void (*profiler)(const char* label, bool begin) = nullptr;
+
   /// Bytes from host memory to a tensor and back; returns when the destination may be read by the host.
   void copy_in(const void* host, const Tensor& destination);
   void copy_out(const Tensor& source, void* host);
@@ -28,7 +31,7 @@ class Queue {
   /// All bytes zero.
   void clear(const Tensor& tensor);
 
-  /// Marks a kernel or region, for the observer and for Kokkos Tools: Region region(queue, "tenfold::gelu::forward");
+  /// Marks a kernel or region: Region region(queue, "tenfold::gelu::forward");
   class Region {
    public:
     Region(Queue& queue, const char* label);

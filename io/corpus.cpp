@@ -120,6 +120,10 @@ void Corpus::rare_occurrences(Split split, std::int64_t begin, std::int64_t end,
   }
 }
 
+std::int64_t Corpus::rare_keys() const {
+  return extent(file_.dataset("rare/count"));
+}
+
 std::vector<RareWord> Corpus::rare_words() const {
   const auto bytes = file_.dataset("rare/word").read_all<std::uint8_t>();
   const auto counts = file_.dataset("rare/count").read_all<std::int64_t>();
@@ -152,7 +156,7 @@ nlohmann::json Corpus::describe() const {
           {"splits", splits},
           {"words", extent(file_.dataset("words/count"))},
           {"running_words", file_.integer_attribute("running_words")},
-          {"rare_words", extent(file_.dataset("rare/count"))},
+          {"rare_words", rare_keys()},
           {"rare_minimum", file_.integer_attribute("rare_minimum")},
           {"rare_maximum", file_.integer_attribute("rare_maximum")},
           {"provenance", nlohmann::json::parse(file_.read_text("provenance"))}};

@@ -60,6 +60,8 @@ class Corpus {
   /// Replaces `found` by the occurrences that lie whole in tokens [begin, end), in order.
   void rare_occurrences(Split split, std::int64_t begin, std::int64_t end, std::vector<RareOccurrence>& found) const;
 
+  /// How many rare words there are.
+  std::int64_t rare_keys() const;
   /// All rare words, by key.
   std::vector<RareWord> rare_words() const;
   /// Bytes of the SentencePiece model.

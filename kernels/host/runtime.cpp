@@ -6,6 +6,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/check.hpp"
+#include "base/queue.hpp"
 
 namespace tenfold::kernels {
 namespace {
@@ -27,6 +28,14 @@ const char* instruction_set() {
   }
 }
 
+/// Kokkos Tools see parallel loops by themselves; regions are all the rest, products foremost.
+void tell_tools(const char* label, bool begin) {
+  if (begin)
+    Kokkos::Tools::pushRegion(label);
+  else
+    Kokkos::Tools::popRegion();
+}
+
 }  // namespace
 
 Runtime::Runtime(int threads) {
@@ -39,9 +48,11 @@ Runtime::Runtime(int threads) {
   arguments.num_threads = threads;
   Kokkos::initialize(arguments);
 #endif
+  if (Kokkos::Tools::profileLibraryLoaded()) Queue::profiler = tell_tools;
 }
 
 Runtime::~Runtime() {
+  Queue::profiler = nullptr;
   Kokkos::finalize();
 }
 

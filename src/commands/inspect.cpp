@@ -175,13 +175,11 @@ const std::map<std::string, const char*> text_kinds = {
 
 Json text_facts(const std::string& path, const std::string& kind) {
   std::ifstream file(path);
-  if (!file) throw InputError(text(path, ": cannot read this file: ", std::strerror(errno)));
-  Json facts = {{"kind", kind}, {"lines", 0}, {"last_line", nullptr}};
-  for (std::string line; std::getline(file, line);) {
-    facts["lines"] = facts["lines"].get<int>() + 1;
-    facts["last_line"] = line;
-  }
-  return facts;
+  std::int64_t lines = 0;
+  std::string last;
+  for (std::string line; std::getline(file, line); ++lines) last = line;
+  if (!file.eof()) throw InputError(text(path, ": cannot read this file: ", std::strerror(errno)));
+  return {{"kind", kind}, {"lines", lines}, {"last_line", last}};
 }
 
 Json facts_of(const std::string& path, MpiCommunicator& alone) {

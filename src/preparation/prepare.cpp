@@ -27,6 +27,13 @@ namespace {
 /// Text that a tokenizer is trained on at most.
 constexpr std::int64_t sample_bytes = 16 << 20;
 
+/// The file itself, or what it points to if it is a link.
+std::string target_of(const std::filesystem::path& file) {
+  std::error_code none;
+  const std::filesystem::path linked = std::filesystem::read_symlink(file, none);
+  return none ? file : file.parent_path() / linked;
+}
+
 std::string temporary_of(const std::string& path) {
   return path + detail::unfinished;
 }
@@ -235,9 +242,7 @@ void prepare(const Settings& settings, MpiCommunicator& world) {
   Progress& progress = world.progress();
   const bool root = world.rank() == 0;
   CorpusSettings keys = settings.corpus;
-  std::error_code no_link;
-  const auto linked = std::filesystem::canonical(keys.file, no_link);  // what a link points to is written, not the link
-  if (!no_link) keys.file = linked;
+  keys.file = target_of(keys.file);
   progress.region("tenfold::prepare::survey");
   const auto held = agree(world, [&] {
     if (!root) return std::unique_ptr<FileLock>();

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -37,8 +38,9 @@ void ProgressLine::print() {
   printed_ = done_;
   const double seconds = seconds_since(start_);
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
-  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
-  const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0;
+  const std::int64_t ahead = std::max<std::int64_t>(total_ - done_, 0);  // a file may grow while it is read
+  const double share = ahead > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
+  const double left = rate > 0 ? static_cast<double>(ahead) / rate : 0;
   char numbers[96];
   std::snprintf(numbers, sizeof numbers, "%3.0f %%  %.1f MB  %.1f MB/s  %.0f s left", share * 100,
                 static_cast<double>(done_) * 1e-6, rate * 1e-6, left);

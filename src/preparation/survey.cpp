@@ -88,9 +88,10 @@ FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<T
 /// By what they name: "a" and "./a" are the same.
 void refuse_repeated(const std::vector<std::string>& paths) {
   std::set<std::filesystem::path> seen;
-  std::error_code missing;  // is told elsewhere
   for (const std::string& path : paths) {
-    if (!seen.insert(std::filesystem::weakly_canonical(path, missing)).second)
+    std::error_code unreachable;  // which is told when it is opened
+    const auto file = std::filesystem::weakly_canonical(path, unreachable);
+    if (!seen.insert(unreachable ? std::filesystem::path(path) : file).second)
       throw InputError(text("corpus.text: ", path, " is given twice; name it once"));
   }
 }

@@ -91,6 +91,7 @@ std::size_t TextFile::read_file(std::span<char> bytes) {
 }
 
 std::size_t TextFile::inflate(std::span<char> bytes) {
+  bytes = bytes.first(std::min<std::size_t>(bytes.size(), 1U << 30U));  // zlib counts in 32 bits
   z_stream& stream = inflater_->stream;
   stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
   stream.avail_out = static_cast<uInt>(bytes.size());
@@ -108,8 +109,7 @@ std::size_t TextFile::inflate(std::span<char> bytes) {
       inflater_->in_member = false;
       TENFOLD_VERIFY(inflateReset(&stream) == Z_OK, "zlib cannot start again");
     } else if (code != Z_OK) {
-      fail(
-          " has a damaged gzip stream, or something after it that is none; fetch or compress it again (gzip -t tells)");
+      fail(" has a damaged gzip stream, or something after it that is none (padding, too); fetch or compress it again");
     }
   }
   const std::size_t done = bytes.size() - stream.avail_out;

@@ -22,8 +22,8 @@ class TextFile {
   /// Goes to a byte of the (uncompressed) text: at once in a plain file, by reading on in a gzipped one.
   void seek(std::int64_t offset);
 
-  /// The next bytes, as many as fit; 0 at the end. InputError when a gzip stream is damaged, ends too early or is
-  /// followed by anything but another.
+  /// The next bytes, as many as fit and at most 1 GiB; 0 at the end. InputError when a gzip stream is damaged, ends too
+  /// early or is followed by anything but another.
   std::size_t read(std::span<char> bytes);
 
  private:

@@ -22,12 +22,20 @@ std::size_t bytes_of(const std::string& path, const std::string& field) {
   throw Error(text(path, " has no ", field));
 }
 
+/// Seven copies of a step's rows on their way to and from the dictionary, and when each row was last updated.
+std::int64_t note_bytes(const Settings& settings, const TextFacts& facts) {
+  const double ranks = *settings.parallel.data;
+  const double occurrences = facts.rare_share * settings.data.global_batch * settings.data.sequence_length / ranks;
+  return static_cast<std::int64_t>(occurrences * 7 * sizeof(float) * settings.model.width +
+                                   static_cast<double>(facts.rare_words) / ranks * 2 * sizeof(std::int64_t));
+}
+
 }  // namespace
 
 TextFacts facts_of(const Corpus& corpus) {
   const std::int64_t tokens = corpus.tokens(Split::train);
   return {.vocabulary = corpus.vocabulary_size(),
-          .rare_words = static_cast<std::int64_t>(corpus.rare_words().size()),
+          .rare_words = corpus.rare_keys(),
           .rare_share = static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(tokens),
           .tokens = tokens + corpus.tokens(Split::validation)};
 }
@@ -55,6 +63,7 @@ MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
           .batches = 2 * micro_batches * host_bytes(shape, settings.notes.enabled),
           .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
           .reductions = GradientReducer::bytes_under_way(learner.parameters().padded_size(), *settings.parallel.data),
+          .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
           .sequences = facts.tokens / (shape.length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),
           .fixed = libraries};
 }
@@ -63,12 +72,12 @@ MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiC
   const MemoryPlan plan = plan_memory(settings, facts);
   MpiCommunicator node = world.split_node();
   const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.batches);
-  const auto available =
-      static_cast<std::int64_t>(bytes_of("/proc/meminfo", "MemAvailable:") + bytes_of("/proc/meminfo", "SwapFree:"));
   agree(world, [&] {
+    const std::string host = "/proc/meminfo";
+    const auto available = static_cast<std::int64_t>(bytes_of(host, "MemAvailable:") + bytes_of(host, "SwapFree:"));
     if (needed > available)
-      throw InputError(text("the run needs ", needed >> 20, " MiB on this host, ", plan.total() >> 20,
-                            " a rank, and it has ", available >> 20,
+      throw InputError(text("the tensors of the ranks on this host (", node.size(), ") need ", needed >> 20,
+                            " MiB, and it has ", available >> 20,
                             " MiB free; lower data.micro_batch or the model's sizes, or use more hosts (tenfold plan "
                             "tells what takes how much)"));
   });

@@ -27,16 +27,17 @@ struct MemoryPlan {
   std::int64_t batches;     ///< of this step and the next, as the host makes them
   std::int64_t products;    ///< the largest weight once more, as products read it
   std::int64_t reductions;  ///< gradients under way between ranks
+  std::int64_t notes;       ///< on their way between ranks, beside the dictionary's tensors
   std::int64_t sequences;   ///< where every sequence of the corpus begins
   std::int64_t fixed;       ///< what grows with none of these
-  std::int64_t total() const { return tensors + batches + products + reductions + sequences + fixed; }
+  std::int64_t total() const { return tensors + batches + products + reductions + notes + sequences + fixed; }
 };
 
 /// `settings` resolved.
 MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts);
 
-/// The same, before a run: InputError on all ranks if a host has not the memory for its ranks' tensors and batches.
-/// Collective.
+/// The same, before a run: InputError on all ranks if a host has not the free memory for its ranks' tensors and batches
+/// (a smaller limit that a batch system sets is not seen). Collective.
 MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world);
 
 std::size_t resident_bytes();       ///< VmRSS: now

@@ -60,7 +60,7 @@ Corpus open_corpus(const Settings& settings) {
   const int vocabulary = corpus->vocabulary_size();
   if (const int wanted = settings.tokenizer.vocabulary_size.value_or(vocabulary); wanted != vocabulary)
     throw InputError(text("tokenizer.vocabulary_size = ", wanted, ", but ", corpus->path(), " has a vocabulary of ",
-                          vocabulary, "; leave the key out, or prepare a corpus with it"));
+                          vocabulary, "; prepare a corpus with as many, or give tokenizer.vocabulary_size=auto"));
   expect_vocabulary(settings.objective, vocabulary);
   return std::move(*corpus);
 }
@@ -72,7 +72,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
       corpus_(open_on_all_ranks(settings, runtime)),
-      memory_(plan_that_fits(settings, facts_of(corpus_), runtime.world())),
+      memory_(plan_that_fits(settings, agree(runtime.world(), [&] { return facts_of(corpus_); }), runtime.world())),
       peak_(measure_peak()),
       start_memory_(resident_bytes()),
       train_(packed(corpus_, Split::train, settings, runtime.world())),

@@ -27,8 +27,8 @@ KEYS = {
     "ranks": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of ranks"),
     "candidates": ({"objective.kind": "multiple-choice", "objective.candidates": 500}, r"objective\.candidates = 500 .* fewer"),
     "vocabulary": ({"tokenizer.vocabulary_size": 9999}, r"tokenizer\.vocabulary_size = 9999, but .* has a vocabulary of \d+"),
-    "memory": ({"model.layers": 1000, "model.width": 8192}, r"the run needs \d+ MiB on this host"),
-    "memory of batches": ({"data.global_batch": 999999999 - 999999999 % 6, "data.micro_batch": 1}, r"the run needs \d+ MiB on this host"),
+    "memory": ({"model.layers": 1000, "model.width": 8192}, r"the tensors of the ranks on this host \(\d+\) need \d+ MiB"),
+    "memory of batches": ({"data.global_batch": 999999999 - 999999999 % 6, "data.micro_batch": 1}, r"the tensors of the ranks on this host \(\d+\) need \d+ MiB"),
     "no folder": ({"run.folder": "file/run"}, r"run\.folder: cannot make file/run"),
     "no checkpoint": ({"run.resume": "always"}, r"run\.resume = always, but .* no checkpoint"),
 }

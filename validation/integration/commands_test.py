@@ -233,6 +233,17 @@ class Commands(support.TestCase):
         for words in ("tokens per second", "utilisation", "tenfold::"):
             self.assertIn(words, table)
 
+    def test_kokkos_tools_see_every_region(self):
+        tool = pathlib.Path(support.program).with_name("libregions_tool.so")
+        result = subprocess.run(support.command("bench", *MODEL, VOCABULARY, "--bench.steps=1", "--parallel.threads=1"),
+                                env={**support.ENVIRONMENT, "KOKKOS_PROFILE_LIBRARY": str(tool)}, capture_output=True, text=True,
+                                timeout=support.TIMEOUT)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        seen = set(re.findall(r"(?m)^region (\S+)$", result.stderr))
+        table = set(re.findall(r"(?m)^(tenfold::\S+) ", result.stdout))
+        self.assertIn("tenfold::linear::backward_weight", table)
+        self.assertLessEqual(table, seen, "what bench's table names, the tool has seen")
+
     def test_help_and_version(self):
         overview = said("--help")
         for command in COMMANDS:
