@@ -53,6 +53,7 @@ struct Measurement {
 /// Times settings.bench.steps optimizer steps after a first one.
 Measurement measure(const Settings& settings, Runtime& runtime) {
   const Watchdog watchdog(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout));
+  plan_that_fits(settings, facts_of_random(settings), runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
   Queue queue;
   Measurement result;
@@ -60,9 +61,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   result.peak = best_peak({}, compute_type(settings));
 
   Arena arena(queue.device());
-  const TextFacts facts = facts_of_random(settings);
-  plan_that_fits(settings, facts, runtime.world());
-  const int vocabulary = facts.vocabulary;
+  const int vocabulary = settings.tokenizer.size();
   Learner learner(settings, vocabulary, arena);
   learner.initialise(queue);
   GradientReducer reducer(grid.data(), learner.parameters().gradients());

@@ -226,8 +226,11 @@ def main():
         model = expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
         expect_memory_of_distinct_words(folder, model)
         expect_one_job_at_a_time(folder, model)
-        result = prepare(2, [plain], f"{folder}/ranks1.h5", *KEYS)
+        link, before = f"{folder}/link.h5", os.stat(f"{folder}/ranks1.h5").st_ino
+        os.symlink("ranks1.h5", link)
+        result = prepare(2, [plain], link, *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
+        expect(os.path.islink(link) and os.stat(link).st_ino != before, "what a link points to is replaced, not the link")
         expect_whole_list_of_rare_words(folder)
         expect_refusals(folder, plain)
     print("prepare: passed")
