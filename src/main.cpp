@@ -1,7 +1,7 @@
 // tenfold COMMAND [CONFIG.ini ...] [--section.key=value ...]: starts the runtime and runs the command.
 
 #include "commands/commands.hpp"
-#include "parallel/runtime.hpp"
+#include "process/runtime.hpp"
 
 int main(int argc, char** argv) {
   return tenfold::run_application(argc, argv, [&](tenfold::Runtime& runtime) {

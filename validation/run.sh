@@ -32,7 +32,7 @@ build() {
 begin "set-up"
 jobscripts/setup.sh --tests
 mkdir -p build
-mapfile -t sources < <(find base kernels io src validation -name '*.[ch]pp' | sort)
+mapfile -t sources < <(find kernels io src validation -name '*.[ch]pp' | sort)
 mapfile -t scripts < <(find jobscripts inputs validation .ci -name '*.sh' | sort)
 
 begin "format of ${#sources[@]} files"
@@ -54,7 +54,7 @@ STEPS=20 logged quickstart jobscripts/quickstart.sh build/quickstart
 
 begin "clang-tidy"
 # kernels/host uses vector extensions of g++ that clang does not know.
-find base io src kernels -path kernels/host -prune -o -name "*.cpp" -print0 |
+find io src kernels -path kernels/host -prune -o -name "*.cpp" -print0 |
   xargs -0 -n 1 -P "$cores" clang-tidy-16 -p build/release --quiet >build/clang-tidy.log 2>&1 ||
   { grep ' error: ' build/clang-tidy.log | sort -u; false; }
 

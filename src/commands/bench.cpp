@@ -11,7 +11,7 @@
 #include "base/version.hpp"
 #include "commands/commands.hpp"
 #include "parallel/process_grid.hpp"
-#include "parallel/watchdog.hpp"
+#include "process/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
 #include "training/learner.hpp"
 #include "training/memory.hpp"

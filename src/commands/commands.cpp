@@ -10,9 +10,9 @@
 #include "io/hdf5.hpp"
 #include "kernels/runtime.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/host_table.hpp"
 #include "preparation/prepare.hpp"
 #include "preparation/text_encoder.hpp"
+#include "process/host_table.hpp"
 
 namespace tenfold {
 

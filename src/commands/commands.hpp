@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
-#include "parallel/runtime.hpp"
+#include "process/runtime.hpp"
 
 namespace tenfold {
 

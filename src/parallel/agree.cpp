@@ -3,7 +3,6 @@
 #include <array>
 
 #include "base/host.hpp"
-#include "parallel/detail/system.hpp"
 
 namespace tenfold::detail {
 

@@ -4,7 +4,7 @@
 #include <exception>
 #include <limits>
 
-#include "parallel/detail/mpi_check.hpp"
+#include "parallel/mpi_check.hpp"
 
 namespace tenfold {
 

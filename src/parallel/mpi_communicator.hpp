@@ -3,8 +3,8 @@
 
 #include <mpi.h>
 
+#include "base/progress.hpp"
 #include "parallel/communicator.hpp"
-#include "parallel/progress.hpp"
 
 namespace tenfold {
 

@@ -5,7 +5,6 @@
 
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/detail/system.hpp"
 
 namespace tenfold {
 

@@ -14,11 +14,11 @@
 #include "io/posix.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/watchdog.hpp"
 #include "preparation/passes.hpp"
 #include "preparation/rare_words.hpp"
 #include "preparation/text_encoder.hpp"
 #include "preparation/tokenizer_training.hpp"
+#include "process/watchdog.hpp"
 
 namespace tenfold {
 

@@ -4,9 +4,9 @@
 #include <fstream>
 #include <string>
 
+#include "data/sequences.hpp"
 #include "parallel/agree.hpp"
 #include "training/learner.hpp"
-#include "training/sequences.hpp"
 
 namespace tenfold {
 

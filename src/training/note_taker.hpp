@@ -4,8 +4,8 @@
 // 2008.01466).
 
 #include "config/settings.hpp"
+#include "data/batches.hpp"
 #include "notes/note_dictionary.hpp"
-#include "training/batches.hpp"
 
 namespace tenfold {
 

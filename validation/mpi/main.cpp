@@ -5,8 +5,8 @@
 #include <iostream>
 #include <memory>
 
-#include "parallel/runtime.hpp"
-#include "parallel/watchdog.hpp"
+#include "process/runtime.hpp"
+#include "process/watchdog.hpp"
 #include "world.hpp"
 
 namespace {

@@ -11,9 +11,9 @@
 
 #include "io/hdf5.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/runtime.hpp"
-#include "parallel/signals.hpp"
-#include "parallel/watchdog.hpp"
+#include "process/runtime.hpp"
+#include "process/signals.hpp"
+#include "process/watchdog.hpp"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "io/checkpoint.hpp"
-#include "parallel/runtime.hpp"
+#include "process/runtime.hpp"
 
 namespace {
 

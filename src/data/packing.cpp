@@ -1,4 +1,4 @@
-#include "training/packing.hpp"
+#include "data/packing.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "parallel/detail/mpi_check.hpp"
+#include "parallel/mpi_check.hpp"
 
 #include <array>
 #include <string>

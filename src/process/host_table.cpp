@@ -1,4 +1,4 @@
-#include "parallel/host_table.hpp"
+#include "process/host_table.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/detail/system.hpp"
+#include "process/detail/system.hpp"
 
 namespace tenfold {
 

@@ -1,4 +1,4 @@
-#include "parallel/detail/system.hpp"
+#include "process/detail/system.hpp"
 
 #include <fcntl.h>
 #include <sched.h>

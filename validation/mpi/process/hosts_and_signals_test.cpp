@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <csignal>
 
-#include "parallel/host_table.hpp"
-#include "parallel/signals.hpp"
+#include "process/host_table.hpp"
+#include "process/signals.hpp"
 #include "world.hpp"
 
 namespace tenfold {

@@ -6,13 +6,13 @@
 
 #include "base/arena.hpp"
 #include "base/queue.hpp"
+#include "data/epoch_order.hpp"
+#include "data/masking.hpp"
+#include "data/sequences.hpp"
 #include "model/pass.hpp"
 #include "notes/note_dictionary.hpp"
 #include "objectives/objective.hpp"
 #include "parallel/communicator.hpp"
-#include "training/epoch_order.hpp"
-#include "training/masking.hpp"
-#include "training/sequences.hpp"
 
 namespace tenfold {
 

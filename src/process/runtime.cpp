@@ -1,4 +1,4 @@
-#include "parallel/runtime.hpp"
+#include "process/runtime.hpp"
 
 #include <array>
 #include <chrono>
@@ -7,8 +7,8 @@
 
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/detail/mpi_check.hpp"
-#include "parallel/detail/system.hpp"
+#include "parallel/mpi_check.hpp"
+#include "process/detail/system.hpp"
 
 namespace tenfold {
 

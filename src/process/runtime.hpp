@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/check.hpp"
+#include "base/progress.hpp"
 #include "parallel/mpi_communicator.hpp"
-#include "parallel/progress.hpp"
 
 namespace tenfold {
 

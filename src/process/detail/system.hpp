@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "parallel/host_table.hpp"
+#include "process/host_table.hpp"
 
 namespace tenfold::detail {
 

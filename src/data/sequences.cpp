@@ -1,6 +1,6 @@
-#include "training/sequences.hpp"
+#include "data/sequences.hpp"
 
-#include "training/masking.hpp"
+#include "data/masking.hpp"
 
 namespace tenfold {
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "parallel/host_table.hpp"
+#include "process/host_table.hpp"
 
 namespace tenfold {
 namespace {

@@ -1,4 +1,4 @@
-#include "parallel/watchdog.hpp"
+#include "process/watchdog.hpp"
 
 #include <unistd.h>
 
@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/host.hpp"
-#include "parallel/detail/node_table.hpp"
-#include "parallel/detail/system.hpp"
+#include "process/detail/node_table.hpp"
+#include "process/detail/system.hpp"
 
 namespace tenfold {
 

@@ -1,4 +1,4 @@
-#include "parallel/detail/node_table.hpp"
+#include "process/detail/node_table.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
-#include "parallel/detail/system.hpp"
+#include "process/detail/system.hpp"
 
 namespace tenfold::detail {
 

@@ -1,4 +1,4 @@
-#include "training/epoch_order.hpp"
+#include "data/epoch_order.hpp"
 
 #include <bit>
 

@@ -1,4 +1,4 @@
-#include "parallel/progress.hpp"
+#include "base/progress.hpp"
 
 #include <cstring>
 

@@ -1,8 +1,8 @@
-#include "parallel/signals.hpp"
+#include "process/signals.hpp"
 
 #include <atomic>
 
-#include "parallel/detail/system.hpp"
+#include "process/detail/system.hpp"
 
 namespace tenfold {
 

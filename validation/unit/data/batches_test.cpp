@@ -1,4 +1,4 @@
-#include "training/batches.hpp"
+#include "data/batches.hpp"
 
 #include <gtest/gtest.h>
 

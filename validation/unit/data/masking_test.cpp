@@ -1,4 +1,4 @@
-#include "training/masking.hpp"
+#include "data/masking.hpp"
 
 #include <gtest/gtest.h>
 
