@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/vocabulary.hpp"
 #include "io/hdf5.hpp"
 #include "io/tokenizer.hpp"
 
@@ -43,6 +44,8 @@ class Corpus {
   explicit Corpus(const std::string& path);
 
   const std::string& path() const { return path_; }
+  /// Its size and special tokens.
+  Vocabulary vocabulary() const { return {vocabulary_size()}; }
   int vocabulary_size() const { return vocabulary_size_; }
   /// What identifies the corpus: a hash of its tokens, sentence ends and rare occurrences, in hexadecimal, the same for
   /// the same text, settings and tokenizer.

@@ -3,25 +3,35 @@
 // by gathering their rows of the token table.
 
 #include "base/queue.hpp"
+#include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
 
 /// Lays out the questions. Slot 0 is NOTA. Where replaced, slot 1 is the truth and the label is 1, the rest are the
 /// first k - 2 negatives in order; elsewhere all others are the k - 1 negatives and the label is 0. Slots beyond the k
-/// in use (k: i32 [1], 2 <= k <= K) are -1, and so are those of a negative that is -1. original, replaced, labels: i32
-/// [N]; negatives: i32 [N, K-1]; candidates: i32 [N, K].
+/// in use are -1, and so are those of a negative that is -1.
+///   original, replaced, labels   i32 [N]
+///   negatives                    i32 [N, K - 1]
+///   candidates                   i32 [N, K]
+///   k                            i32 [1], 2 to K
 void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives,
                     const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels);
 
-/// Cross entropy over the candidates (slots >= 0) of each real position (t < lengths[b]): score = hidden[n] . table[c]
-/// + bias[c], sums and softmax in f32. hidden: [N, d], table: [V, d] f32 or bf16; bias: f32 [V]; candidates: i32 [N,
-/// K]; labels: i32 [N], slots that hold a candidate; lengths: i32 [B]; weight: f32 [1]. losses: f32 [N] nats, 0 at
-/// padding; choice: i32 [N], slot of the greatest score, the first of equals (0 at padding). With dhidden ([N, d],
-/// written, 0 at padding), dtable (f32 [V, d]) and dbias (f32 [V]) (added to, in order of positions and slots) also the
-/// gradients of weight * sum of losses; all three absent: losses only.
-void candidate_loss(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias,
-                    const Tensor& candidates, const Tensor& labels, const Tensor& lengths, const Tensor& weight,
-                    const Tensor& losses, const Tensor& choice, const Tensor& dhidden, const Tensor& dtable,
-                    const Tensor& dbias);
+/// Cross entropy over the candidates (slots >= 0) of each row that belongs to a sequence:
+///   score = hidden[n] . table[c] + bias[c]
+/// with sums and softmax in f32.
+///   hidden, table   [N, d], [V, d], f32 or bf16
+///   bias            f32 [V]
+///   candidates      i32 [N, K]
+///   labels          i32 [N], slots that hold a candidate
+///   weight          f32 [1]
+///   losses          f32 [N], nats; 0 elsewhere
+///   choice          i32 [N], slot of the greatest score, the first of equals; 0 elsewhere
+/// With all three of these also the gradients of weight * sum of losses; without, losses only:
+///   dhidden         [N, d], written, 0 elsewhere
+///   dtable, dbias   f32 [V, d], f32 [V], added to, in order of rows and slots
+void candidate_loss(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& table, const Tensor& bias,
+                    const Tensor& candidates, const Tensor& labels, const Tensor& weight, const Tensor& losses,
+                    const Tensor& choice, const Tensor& dhidden, const Tensor& dtable, const Tensor& dbias);
 
 }  // namespace tenfold::kernels

@@ -6,22 +6,24 @@
 #include <cstdint>
 
 #include "base/queue.hpp"
+#include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
 
 /// One dropout site. A Philox block decides eight elements, 16 bits each: element e of a sample takes half-word e % 8
-/// of block(key, e / 8, step, sample) and is kept where that is at least round(rate * 65536).
+/// of block(key, e / 8, step, sample) and is kept where that is at least round(rate * 65536). Element t*d + c of a
+/// sample is column c of its token t in a [N, d] matrix.
 struct Dropout {
-  float rate = 0;         ///< 0: nothing is dropped, the other members are not read
+  PackedRows rows;
+  float rate = 0;         ///< 0: nothing is dropped, what follows is not read
   std::uint64_t key = 0;  ///< stream_key(seed, site name)
   Tensor step;            ///< i64 [1]
-  Tensor samples;         ///< i64 [B], global sample index of each sequence of the micro-batch
 };
 
-/// y[b, t, :] = dropout(x[b, t, :]) for t < lengths[b], 0 beyond. x, y: [B*T, d], f32 or bf16; lengths: i32 [B]. In
+/// y = dropout(x), and 0 in rows that belong to no sequence, whatever stands there in x. x, y: [N, d], f32 or bf16. In
 /// place allowed.
-void dropout_forward(Queue& queue, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y);
+void dropout_forward(Queue& queue, const Tensor& x, const Dropout& dropout, const Tensor& y);
 /// dx = the same mask and scale on dy. In place allowed.
-void dropout_backward(Queue& queue, const Tensor& dy, const Tensor& lengths, const Dropout& dropout, const Tensor& dx);
+void dropout_backward(Queue& queue, const Tensor& dy, const Dropout& dropout, const Tensor& dx);
 
 }  // namespace tenfold::kernels

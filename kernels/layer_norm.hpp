@@ -1,26 +1,25 @@
 #pragma once
-// Layer normalisation over the last dimension (Ba et al. 2016), epsilon 1e-5, alone and fused with the residual sum of
-// a post-LN sublayer. Statistics and sums in f32. x, y and gradients: [N, d] f32 or bf16; gain, bias: f32 [d];
-// mean, rstd: f32 [N]. Gradients of gain and bias are added to, over rows in a fixed order.
+// Layer normalisation over the last dimension (Ba et al. 2016), alone and fused with the residual sum of a post-LN
+// sublayer. Statistics and sums in f32. Gradients of gain and bias are added to, over rows in a fixed order.
+//   x, y, gradients   [N, d], f32 or bf16
+//   gain, bias        f32 [d]
+//   mean, rstd        f32 [N], kept for backward; rstd = 1 / sqrt(variance + epsilon)
 
 #include "kernels/dropout.hpp"
 
 namespace tenfold::kernels {
 
-inline constexpr float layer_norm_epsilon = 1e-5F;
-
 /// y = (x - mean) * rstd * gain + bias.
-void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const Tensor& bias, const Tensor& y,
-                        const Tensor& mean, const Tensor& rstd);
+void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon,
+                        const Tensor& y, const Tensor& mean, const Tensor& rstd);
 /// dx (may be dy itself), dgain +=, dbias +=.
 void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& gain, const Tensor& mean,
                          const Tensor& rstd, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
-/// sum = residual + dropout(branch); y = layer_norm(sum). N = B*T rows; dropout positions are t*d + column. `sum` is
-/// kept for backward and may be `branch` itself.
+/// sum = residual + dropout(branch); y = layer_norm(sum). `sum` is kept for backward and may be `branch` itself.
 void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tensor& residual, const Dropout& dropout,
-                                 const Tensor& gain, const Tensor& bias, const Tensor& sum, const Tensor& y,
-                                 const Tensor& mean, const Tensor& rstd);
+                                 const Tensor& gain, const Tensor& bias, float epsilon, const Tensor& sum,
+                                 const Tensor& y, const Tensor& mean, const Tensor& rstd);
 /// dresidual = gradient of the sum (may be dy itself); dbranch = the same through the dropout mask; dgain +=, dbias +=.
 void residual_layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& sum, const Dropout& dropout,
                                   const Tensor& gain, const Tensor& mean, const Tensor& rstd, const Tensor& dresidual,

@@ -6,12 +6,15 @@
 
 namespace tenfold::kernels {
 
+/// Products take rows in whole blocks of this many: activations have as many rows, and the bits of a row do not depend
+/// on how many there are.
+inline constexpr std::int64_t row_block = 64;
+
 /// y = x W^T + b. y may be f32 where x and W are bf16 (logits).
 void linear_forward(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
 
 /// dx = dy W, or dx += dy W when accumulate.
-void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx,
-                           bool accumulate = false);
+void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate);
 
 /// dW += dy^T x and db += column sums of dy; dW: f32 [out, in], db: f32 [out] or absent. Summed over rows in a fixed
 /// order.

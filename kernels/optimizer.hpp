@@ -10,18 +10,25 @@ struct AdamW {
   double beta1, beta2, epsilon, weight_decay, clip_norm;  ///< clip_norm 0: no clipping. f64, as 1 - 0.98F is not 0.02F
 };
 
-/// What changes from step to step, in device memory: f32 [1] each.
+/// What changes from step to step, in device memory.
 struct AdamWStep {
-  Tensor learning_rate;
-  Tensor correction;  ///< sqrt(1 - beta2^t) / (1 - beta1^t)
-  Tensor norm;        ///< global gradient norm
+  Tensor learning_rate;  ///< f32 [1]
+  Tensor norm;           ///< f32 [1], global gradient norm
+  Tensor skipped;        ///< i32 [1], 1: this step changes nothing
+  Tensor updates;        ///< i64 [1], t: updates so far, this one included
 };
 
 /// norm: f32 [1] = sqrt of the sum of squares (f64 sums in a fixed order); infinite or NaN if any element is.
 void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm);
 
-/// g = gradient * min(1, clip_norm / (norm + 1e-6)); m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
-/// w -= lr * weight_decay * w; w -= lr * correction * m / (sqrt(v) + epsilon).
+/// skipped = 1 if the norm or any of `sums` (f64 [S]) is not finite, else 0 and one more update.
+void judge_step(Queue& queue, const Tensor& norm, const Tensor& sums, const Tensor& skipped, const Tensor& updates);
+
+/// Unless skipped, with g = gradient * min(1, clip_norm / (norm + 1e-6)):
+///   m = b1 m + (1 - b1) g
+///   v = b2 v + (1 - b2) g^2
+///   w -= lr * weight_decay * w
+///   w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
 void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient, const Tensor& weight,
            const Tensor& first_moment, const Tensor& second_moment);
 

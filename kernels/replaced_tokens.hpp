@@ -3,6 +3,7 @@
 // choice look at.
 
 #include "base/queue.hpp"
+#include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
 
@@ -12,13 +13,19 @@ namespace tenfold::kernels {
 void corrupt_tokens(Queue& queue, const Tensor& original, const Tensor& rows, const Tensor& drawn, const Tensor& count,
                     const Tensor& corrupted, const Tensor& replaced);
 
-/// Binary cross entropy of score_n = hidden[n] . w + b against replaced[n], over real tokens (t < lengths[b]), in f32.
-/// hidden: [N, d] f32 or bf16; w: [d] f32; b: f32 [1]; replaced: i32 [N], 0 or 1; lengths: i32 [B]; weight: f32 [1].
-/// losses: f32 [N], nats, 0 at padding; predicted: i32 [N], 1 where the score is above 0 (0 at padding). With dhidden
-/// [N, d] (written, 0 at padding), dw, db (f32, added to, over rows in a fixed order) also the gradients of weight *
-/// sum of losses; all three absent: losses only.
-void replaced_token_loss(Queue& queue, const Tensor& hidden, const Tensor& w, const Tensor& b, const Tensor& replaced,
-                         const Tensor& lengths, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
+/// Binary cross entropy of score_n = hidden[n] . w + b against replaced[n], over the rows that belong to a sequence, in
+/// f32.
+///   hidden      [N, d], f32 or bf16
+///   w, b        f32 [d], f32 [1]
+///   replaced    i32 [N], 0 or 1
+///   weight      f32 [1]
+///   losses      f32 [N], nats; 0 elsewhere
+///   predicted   i32 [N], 1 where the score is above 0; 0 elsewhere
+/// With all three of these also the gradients of weight * sum of losses; without, losses only:
+///   dhidden     [N, d], written, 0 elsewhere
+///   dw, db      f32, added to, over rows in a fixed order
+void replaced_token_loss(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& w, const Tensor& b,
+                         const Tensor& replaced, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
                          const Tensor& dhidden, const Tensor& dw, const Tensor& db);
 
 }  // namespace tenfold::kernels

@@ -5,21 +5,25 @@
 // variable a logit (host/detail/softmax_draws.hpp).
 
 #include "base/queue.hpp"
+#include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
 
-/// What keys the draws of row n = b*T + t: Philox blocks of (key, step, samples[b]) at positions 65536 t on.
+/// What keys the draws of a row, token t of a sequence: Philox blocks of (key, step, its sample) at positions 65536 t
+/// on. Sequences have at most 65536 tokens.
 struct Draws {
+  PackedRows rows;
   std::uint64_t key = 0;
-  Tensor step;              ///< i64 [1]
-  Tensor samples;           ///< i64 [B], global sample index of each sequence of the micro-batch
-  std::int64_t length = 0;  ///< T, at most 65536
+  Tensor step;  ///< i64 [1]
 };
 
 /// tokens[r] ~ softmax(logits[r]) for the valid rows r < count - first, -1 beyond and where no logit is finite.
-/// logits: f32 [R, V]; rows: i32 [R], the row b*T + t that each stands for; count: i32 [1]; `first` as in
-/// softmax_cross_entropy. excluded: i32 [X], ids without mass (special tokens). tokens: i32 [R].
-void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& rows, std::int64_t first, const Tensor& count,
+///   logits     f32 [R, V]
+///   places     i32 [R], which of draws.rows each stands for; of a sequence if valid
+///   count      i32 [1]; `first` as in softmax_cross_entropy
+///   excluded   i32 [X], ids without mass (special tokens)
+///   tokens     i32 [R]
+void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std::int64_t first, const Tensor& count,
                    const Tensor& excluded, const Draws& draws, const Tensor& tokens);
 
 }  // namespace tenfold::kernels

@@ -6,7 +6,7 @@
 #include "kernels/host/detail/attention_softmax.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/dropout_mask.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/product.hpp"
 
 namespace tenfold::kernels {
@@ -16,21 +16,33 @@ using detail::Matrix, detail::Product;
 
 constexpr std::int64_t alignment = 64;
 
-/// Heads of a sequence are independent, sequences follow one another: so dbias is summed in one order. One slice of
-/// workspace serves all heads where there is one thread.
-std::int64_t workspace_slices(std::int64_t heads) {
-  return Kokkos::DefaultHostExecutionSpace().concurrency() == 1 ? 1 : heads;
+/// Products are made for lengths that are multiples of this; a sequence is filled up with zeros to the next.
+constexpr std::int64_t granule = 16;
+
+std::int64_t padded(std::int64_t length) {
+  return (length + granule - 1) / granule * granule;
 }
 
-/// Both kinds of product that attention is made of. Scores and their like: [T, dh] by [T, dh] over dh, in f32.
-/// Mixtures: [T, T] by [dh, T] over T, in the storage type.
+/// Both kinds of product that attention is made of, for one padded length L. Scores and their like: [L, dh] by [L, dh]
+/// over dh, in f32. Mixtures: [L, L] by [dh, L] over L, in the storage type.
 struct Products {
   Product& scores;
   Product& mixture;
-  Products(const AttentionShape& shape, DType type)
-      : scores(Product::of({shape.length, shape.length, shape.head_width, type, DType::f32})),
-        mixture(Product::of({shape.length, shape.head_width, shape.length, type, type})) {}
+  Products(std::int64_t length, std::int64_t head_width, DType type)
+      : scores(Product::of({length, length, head_width, type, DType::f32})),
+        mixture(Product::of({length, head_width, length, type, type})) {}
 };
+
+/// Makes the calling thread's products of all lengths, so that none is made in a later step.
+void make_products(const AttentionShape& shape, DType type) {
+  static thread_local AttentionShape made_for{};
+  static thread_local DType made_of{};
+  if (made_for.length == shape.length && made_for.head_width == shape.head_width && made_of == type) return;
+  for (std::int64_t length = granule; length <= padded(shape.length); length += granule)
+    const Products products(length, shape.head_width, type);
+  made_for = shape;
+  made_of = type;
+}
 
 /// What one head of one sequence is worked out in.
 struct Slice {
@@ -38,15 +50,14 @@ struct Slice {
   std::int64_t bytes = 0;
 
   Slice(const AttentionShape& shape, DType type, std::byte* base) {
-    const Products products(shape, type);
-    const std::int64_t length = shape.length, element = static_cast<std::int64_t>(size_of(type));
+    const std::int64_t length = padded(shape.length), element = static_cast<std::int64_t>(size_of(type));
     const auto take = [&](std::int64_t wanted) {
       std::byte* start = base + bytes;
       bytes += (wanted + alignment - 1) / alignment * alignment;
       return start;
     };
     operand = take(length * std::max(length, shape.head_width) * element);
-    packed = take(std::max(products.scores.layout().bytes, products.mixture.layout().bytes));
+    packed = take(Product::packed_bytes(std::max(length, shape.head_width), std::max(length, shape.head_width)));
     scores = take(length * length * 4);
     dropped = take(length * length * element);
     gradient = take(length * length * element);
@@ -55,29 +66,49 @@ struct Slice {
   }
 };
 
+struct Call {
+  AttentionShape shape;
+  detail::PackedView rows;
+  Tensor qkv, bias, context, saved, workspace;  // context and bias: their gradients in backward
+  Dropout dropout;
+  float scale;
+  std::optional<detail::DropoutMask> mask = dropout.rate > 0 ? std::optional<detail::DropoutMask>(dropout)
+                                                             : std::nullopt;
+};
+
 /// A call's operands as one head of one sequence sees them.
 template <class T>
 struct Head {
-  AttentionShape shape;
-  std::int64_t sample, head;
+  const Call& call;
+  std::int64_t sequence, head;
+  std::int64_t kept_before;  ///< elements that the sequences before keep
+  std::int64_t length = call.rows.length(sequence);
+  std::int64_t stride = padded(length);
 
-  std::int64_t width() const { return shape.heads * shape.head_width; }
-  /// The head's columns of part `part` of `parts` of a [B*T, parts * d] matrix.
+  std::int64_t head_width() const { return call.shape.head_width; }
+  Products products() const { return {stride, head_width(), dtype_of<T>()}; }
+  /// The head's columns of part `part` of `parts` of a [N, parts * d] matrix.
   Matrix view(const Tensor& tensor, std::int64_t part, std::int64_t parts) const {
-    const std::int64_t stride = parts * width();
-    const T* start = tensor.data<T>() + sample * shape.length * stride + part * width() + head * shape.head_width;
-    return {start, dtype_of<T>(), shape.length, shape.head_width, stride, 1};
+    const std::int64_t width = call.shape.heads * head_width(), row = parts * width;
+    const T* start = tensor.data<T>() + call.rows.offsets[sequence] * row + part * width + head * head_width();
+    return {start, dtype_of<T>(), length, head_width(), row, 1};
   }
-  T* probabilities(const Tensor& tensor) const {
-    return tensor.data<T>() + (sample * shape.heads + head) * shape.length * shape.length;
+  /// [length, stride]: probabilities before dropout, the sign bit set where it drops.
+  T* kept() const {
+    return reinterpret_cast<T*>(call.saved.data<std::uint8_t>()) + kept_before + head * length * stride;
   }
-  float* bias(const Tensor& tensor) const {
-    return tensor ? tensor.data<float>() + head * shape.length * shape.length : nullptr;
+  float* bias() const {
+    const std::int64_t square = call.shape.length * call.shape.length;
+    return call.bias ? call.bias.data<float>() + head * square : nullptr;
   }
+  detail::SoftmaxShape softmax() const { return {length, stride, call.shape.length, call.scale}; }
 };
 
-const std::byte* dense(const Matrix& source, std::byte* out) {
+/// The rows of `source`, and rows of zeros up to `rows`, one after another.
+const std::byte* dense(const Matrix& source, std::int64_t rows, std::byte* out) {
   detail::copy_dense(source, 0, source.rows, out);
+  const std::int64_t row = source.columns * static_cast<std::int64_t>(size_of(source.type));
+  std::fill(out + source.rows * row, out + rows * row, std::byte{0});
   return out;
 }
 
@@ -96,52 +127,37 @@ void write_rows(const std::byte* result, const Matrix& destination) {
     std::copy_n(from + i * destination.columns, destination.columns, to + i * destination.row_stride);
 }
 
-struct Call {
-  AttentionShape shape;
-  Tensor qkv, bias, lengths, context, probabilities, workspace;  // context and bias: their gradients in backward
-  Dropout dropout;
-  float scale;
-  std::optional<detail::DropoutMask> mask = dropout.rate > 0 ? std::optional<detail::DropoutMask>(dropout)
-                                                             : std::nullopt;
-};
-
-template <class T>
-detail::SoftmaxShape softmax_shape(const Call& call, const Head<T>& head) {
-  return {head.shape.length, std::max(call.lengths.template data<std::int32_t>()[head.sample], 1), call.scale};
-}
-
 float* floats(std::byte* bytes) {
   return reinterpret_cast<float*>(bytes);
 }
 
 template <class T>
-void forward_head(const Call& call, const Head<T>& head, const Slice& slice) {
-  const Products products(head.shape, dtype_of<T>());
-  multiply(products.scores, dense(head.view(call.qkv, 0, 3), slice.operand), head.view(call.qkv, 1, 3), slice,
-           slice.scores);
-  const std::int64_t length = head.shape.length;
-  const std::int64_t sample = call.mask ? call.dropout.samples.template data<std::int64_t>()[head.sample] : 0;
-  detail::attention_softmax<T>(softmax_shape(call, head),
-                               {call.mask ? &*call.mask : nullptr, sample, head.head * length * length},
-                               head.bias(call.bias), floats(slice.scores), floats(slice.softmax),
-                               head.probabilities(call.probabilities), reinterpret_cast<T*>(slice.dropped));
+void forward_head(const Head<T>& head, const Slice& slice) {
+  const Call& call = head.call;
+  const Products products = head.products();
+  multiply(products.scores, dense(head.view(call.qkv, 0, 3), head.stride, slice.operand), head.view(call.qkv, 1, 3),
+           slice, slice.scores);
+  const std::int64_t square = call.shape.length * call.shape.length;
+  detail::attention_softmax<T>(
+      head.softmax(), {call.mask ? &*call.mask : nullptr, call.rows.samples[head.sequence], head.head * square},
+      head.bias(), floats(slice.scores), floats(slice.softmax), head.kept(), reinterpret_cast<T*>(slice.dropped));
   multiply(products.mixture, slice.dropped, head.view(call.qkv, 2, 3).transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(call.context, 0, 1));
 }
 
 template <class T>
-void backward_head(const Call& call, const Head<T>& head, const Slice& slice, const Tensor& dqkv) {
-  const Products products(head.shape, dtype_of<T>());
+void backward_head(const Head<T>& head, const Slice& slice, const Tensor& dqkv) {
+  const Call& call = head.call;
+  const Products products = head.products();
   const Matrix query = head.view(call.qkv, 0, 3), key = head.view(call.qkv, 1, 3), value = head.view(call.qkv, 2, 3);
   const Matrix dcontext = head.view(call.context, 0, 1);
-  multiply(products.scores, dense(dcontext, slice.operand), value, slice, slice.scores);
-  detail::attention_softmax_backward<T>(softmax_shape(call, head), call.mask ? call.mask->scale : 1.0F,
-                                        floats(slice.scores), head.probabilities(call.probabilities),
-                                        floats(slice.softmax), reinterpret_cast<T*>(slice.dropped),
-                                        reinterpret_cast<T*>(slice.gradient), head.bias(call.bias));
-  const std::int64_t length = head.shape.length;
+  multiply(products.scores, dense(dcontext, head.stride, slice.operand), value, slice, slice.scores);
+  detail::attention_softmax_backward<T>(head.softmax(), call.mask ? call.mask->scale : 1.0F, floats(slice.scores),
+                                        head.kept(), floats(slice.softmax), reinterpret_cast<T*>(slice.dropped),
+                                        reinterpret_cast<T*>(slice.gradient), head.bias());
+  const std::int64_t stride = head.stride;
   const auto transposed = [&](const std::byte* data) {
-    return dense(Matrix{data, dtype_of<T>(), length, length, 1, length}, slice.operand);
+    return dense(Matrix{data, dtype_of<T>(), stride, stride, 1, stride}, stride, slice.operand);
   };
   multiply(products.mixture, slice.gradient, key.transposed(), slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 0, 3));
@@ -151,104 +167,114 @@ void backward_head(const Call& call, const Head<T>& head, const Slice& slice, co
   write_rows<T>(slice.result, head.view(dqkv, 2, 3));
 }
 
-AttentionShape shape_of(const Tensor& qkv, const Tensor& probabilities, const char* name) {
-  const Shape& p = probabilities.shape();
-  TENFOLD_VERIFY(p.rank() == 4 && p[2] == p[3] && p.elements() > 0, name, ": probabilities are ", p.describe(),
-                 ", must be [B, H, T, T]");
-  TENFOLD_VERIFY(qkv.shape().rank() == 2 && qkv[0] == p[0] * p[2] && qkv[1] % (3 * p[1]) == 0 && qkv[1] > 0, name,
-                 ": qkv is ", qkv.shape().describe(), " for probabilities ", p.describe());
-  return {p[0], p[1], p[2], qkv[1] / (3 * p[1])};
-}
-
 void check(const Call& call, const char* name) {
-  const auto& [batch, heads, length, head_width] = call.shape;
+  const auto& [rows, length, heads, head_width] = call.shape;
   const DType type = call.qkv.dtype();
-  detail::expect(call.context, type, {batch * length, heads * head_width}, name);
-  detail::expect(call.probabilities, type, {batch, heads, length, length}, name);
-  detail::expect(call.lengths, DType::i32, {batch}, name);
+  detail::expect(call.qkv, type, {rows, 3 * heads * head_width}, name);
+  detail::expect(call.context, type, {rows, heads * head_width}, name);
   if (call.bias) detail::expect(call.bias, DType::f32, {heads, length, length}, name);
-  if (call.dropout.rate > 0) detail::expect(call.dropout.samples, DType::i64, {batch}, name);
-  TENFOLD_VERIFY(
-      call.workspace.dtype() == DType::u8 && call.workspace.elements() >= attention_workspace_bytes(call.shape, type),
-      name, ": workspace has ", call.workspace.elements(), " bytes, must have ",
-      attention_workspace_bytes(call.shape, type));
-  for (std::int64_t b = 0; b < batch; ++b) {
-    const std::int32_t count = call.lengths.data<std::int32_t>()[b];
-    TENFOLD_VERIFY(count >= 0 && count <= length, name, ": sequence ", b, " has length ", count, " of ", length);
-  }
+  const auto enough = [&](const Tensor& memory, std::int64_t bytes, const char* what) {
+    TENFOLD_VERIFY(memory.dtype() == DType::u8 && memory.elements() >= bytes, name, ": ", what, " has ",
+                   memory.elements(), " bytes, must have ", bytes);
+  };
+  enough(call.saved, attention_saved_bytes(DeviceKind::host, call.shape, type), "saved");
+  enough(call.workspace, attention_workspace_bytes(DeviceKind::host, call.shape, type), "workspace");
+  for (std::int64_t b = 0; b < call.rows.sequences; ++b)
+    TENFOLD_VERIFY(call.rows.length(b) <= length, name, ": sequence ", b, " has length ", call.rows.length(b), " of ",
+                   length);
 }
 
 /// Asks for the rows of a sequence: in the order of memory, in which the processor fetches ahead; the heads then read
 /// and write columns of them, with strides that it does not foresee.
-void fetch(const Tensor& rows, std::int64_t sample, std::int64_t length) {
+void fetch(const Tensor& rows, std::int64_t first, std::int64_t count) {
   constexpr std::int64_t line = 64;
-  const std::int64_t bytes = length * rows[1] * static_cast<std::int64_t>(size_of(rows.dtype()));
-  const char* start = reinterpret_cast<const char*>(rows.raw()) + sample * bytes;
-  for (std::int64_t at = 0; at < bytes; at += line) __builtin_prefetch(start + at, 1, 2);
+  const std::int64_t row = rows[1] * static_cast<std::int64_t>(size_of(rows.dtype()));
+  const char* start = reinterpret_cast<const char*>(rows.raw()) + first * row;
+  for (std::int64_t at = 0; at < count * row; at += line) __builtin_prefetch(start + at, 1, 2);
 }
 
-/// body(head, slice) for every head of every sequence; `rows` are the operands of shape [B*T, ...].
+template <class T>
+void clear_rows(const Tensor& rows, std::int64_t first) {
+  std::fill(rows.data<T>() + first * rows[1], rows.data<T>() + rows[0] * rows[1], T{});
+}
+
+std::int64_t workers() {
+  return Kokkos::DefaultHostExecutionSpace().concurrency();
+}
+
+/// body(head, slice) for every head of every sequence; `rows` are the operands of shape [N, ...]. Workers share the
+/// sequences, or with `in_order` the heads: sums over sequences then are made in one order.
 template <class T, class Body>
-void for_heads(detail::Label& label, const Call& call, std::initializer_list<Tensor> rows, const Body& body) {
+void for_heads(detail::Label& label, const Call& call, bool in_order, std::initializer_list<Tensor> rows,
+               const Body& body) {
   std::byte* workspace = reinterpret_cast<std::byte*>(call.workspace.data<std::uint8_t>());
-  const Slice first(call.shape, dtype_of<T>(), workspace);
-  const bool shared = workspace_slices(call.shape.heads) == 1;
-  for (std::int64_t sample = 0; sample < call.shape.batch; ++sample) {
-    if (shared)  // otherwise other cores want them
-      for (const Tensor& operand : rows) fetch(operand, sample, call.shape.length);
-    detail::for_blocks(label, call.shape.heads, 1, [&](std::int64_t head, std::int64_t) {
-      body(Head<T>{call.shape, sample, head},
-           shared ? first : Slice(call.shape, dtype_of<T>(), workspace + head * first.bytes));
-    });
-  }
+  const std::int64_t heads = call.shape.heads, sequences = call.rows.sequences, shares = workers();
+  detail::for_blocks(label, shares, 1, [&](std::int64_t share, std::int64_t) {
+    make_products(call.shape, dtype_of<T>());
+    const Slice unplaced(call.shape, dtype_of<T>(), nullptr);
+    const Slice slice(call.shape, dtype_of<T>(), workspace + share * unplaced.bytes);
+    const auto part = [&](std::int64_t count, bool shared) {
+      return shared ? std::pair(count * share / shares, count * (share + 1) / shares)
+                    : std::pair<std::int64_t, std::int64_t>(0, count);
+    };
+    const auto [first_head, last_head] = part(heads, in_order);
+    const auto [first, last] = part(sequences, !in_order);
+    std::int64_t kept = 0;
+    for (std::int64_t b = 0; b < last; ++b) {
+      const std::int64_t length = call.rows.length(b);
+      if (b >= first && length > 0) {
+        if (last_head - first_head == heads)  // otherwise other cores want them
+          for (const Tensor& operand : rows) fetch(operand, call.rows.offsets[b], length);
+        for (std::int64_t head = first_head; head < last_head; ++head) body(Head<T>{call, b, head, kept}, slice);
+      }
+      kept += heads * length * padded(length);
+    }
+  });
 }
 
 }  // namespace
 
-std::int64_t attention_workspace_bytes(const AttentionShape& shape, DType type) {
-  return workspace_slices(shape.heads) * Slice(shape, type, nullptr).bytes;
+std::int64_t attention_saved_bytes(DeviceKind /*device*/, const AttentionShape& shape, DType type) {
+  return shape.heads * shape.rows * padded(shape.length) * static_cast<std::int64_t>(size_of(type));
 }
 
-void attention_forward(Queue& queue, const Tensor& qkv, const Tensor& bias, const Tensor& lengths, float scale,
-                       const Dropout& dropout, const Tensor& context, const Tensor& probabilities,
-                       const Tensor& workspace) {
+std::int64_t attention_workspace_bytes(DeviceKind /*device*/, const AttentionShape& shape, DType type) {
+  return workers() * Slice(shape, type, nullptr).bytes;
+}
+
+void attention_forward(Queue& queue, const AttentionShape& shape, const Tensor& qkv, const Tensor& bias, float scale,
+                       const Dropout& dropout, const Tensor& context, const Tensor& saved, const Tensor& workspace) {
   const Queue::Region region(queue, "tenfold::attention::forward");
   static detail::Label label = "tenfold::attention::forward";
-  const Call call{shape_of(qkv, probabilities, "attention_forward"),
-                  qkv,
-                  bias,
-                  lengths,
-                  context,
-                  probabilities,
-                  workspace,
-                  dropout,
+  const Call call{shape,     detail::PackedView(dropout.rows, shape.rows, "attention_forward: rows"),
+                  qkv,       bias,
+                  context,   saved,
+                  workspace, dropout,
                   scale};
   check(call, "attention_forward");
   detail::by_storage_type(qkv, "attention_forward: qkv", [&]<class T>() {
-    for_heads<T>(label, call, {call.qkv, call.context},
-                 [&](const Head<T>& head, const Slice& slice) { forward_head<T>(call, head, slice); });
+    for_heads<T>(label, call, false, {call.qkv, call.context},
+                 [](const Head<T>& head, const Slice& slice) { forward_head<T>(head, slice); });
+    clear_rows<T>(context, call.rows.filled());
   });
 }
 
-void attention_backward(Queue& queue, const Tensor& dcontext, const Tensor& qkv, const Tensor& probabilities,
-                        const Tensor& lengths, float scale, const Dropout& dropout, const Tensor& dqkv,
+void attention_backward(Queue& queue, const AttentionShape& shape, const Tensor& dcontext, const Tensor& qkv,
+                        const Tensor& saved, float scale, const Dropout& dropout, const Tensor& dqkv,
                         const Tensor& dbias, const Tensor& workspace) {
   const Queue::Region region(queue, "tenfold::attention::backward");
   static detail::Label label = "tenfold::attention::backward";
-  const Call call{shape_of(qkv, probabilities, "attention_backward"),
-                  qkv,
-                  dbias,
-                  lengths,
-                  dcontext,
-                  probabilities,
-                  workspace,
-                  dropout,
+  const Call call{shape,     detail::PackedView(dropout.rows, shape.rows, "attention_backward: rows"),
+                  qkv,       dbias,
+                  dcontext,  saved,
+                  workspace, dropout,
                   scale};
   check(call, "attention_backward");
   detail::expect(dqkv, qkv.dtype(), qkv.shape(), "attention_backward: dqkv");
   detail::by_storage_type(qkv, "attention_backward: qkv", [&]<class T>() {
-    for_heads<T>(label, call, {call.qkv, call.context, dqkv},
-                 [&](const Head<T>& head, const Slice& slice) { backward_head<T>(call, head, slice, dqkv); });
+    for_heads<T>(label, call, bool(dbias), {call.qkv, call.context, dqkv},
+                 [&](const Head<T>& head, const Slice& slice) { backward_head<T>(head, slice, dqkv); });
+    clear_rows<T>(dqkv, call.rows.filled());
   });
 }
 

@@ -5,7 +5,7 @@
 
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/vector_math.hpp"
 
 namespace tenfold::kernels {
@@ -17,14 +17,12 @@ struct ForScores;
 
 struct Job {
   const float* bias;
-  const std::int32_t *candidates, *labels, *lengths;
-  std::int64_t rows, length, slots, width;
+  const std::int32_t *candidates, *labels;
+  std::int64_t rows, filled, slots, width;
   float weight;
   float* losses;
   std::int32_t* choice;
   float* coefficients;  ///< [N, K] gradient by score; null where none is wanted
-
-  bool real(std::int64_t n) const { return n % length < lengths[n / length]; }
 };
 
 template <class T>
@@ -41,7 +39,7 @@ void add_scaled(float scale, const T* x, float* y, std::int64_t width) {
   for (std::int64_t c = 0; c < width; ++c) y[c] += scale * detail::to_float(x[c]);
 }
 
-/// Loss, choice and coefficients of position n, which is real.
+/// Loss, choice and coefficients of row n, which belongs to a sequence.
 template <class T>
 void score(const Job& job, std::int64_t n, const float* hidden, const T* table) {
   const std::int32_t* candidates = job.candidates + n * job.slots;
@@ -76,7 +74,7 @@ template <class T>
 void input_gradient(const Job& job, std::int64_t n, const T* table, float* buffer, T* dhidden) {
   float* sum = detail::target(dhidden, buffer);
   std::fill_n(sum, job.width, 0.0F);
-  const std::int64_t slots = job.real(n) ? job.slots : 0;
+  const std::int64_t slots = n < job.filled ? job.slots : 0;
   for (std::int64_t at = n * job.slots; at < n * job.slots + slots; ++at) {
     const std::int32_t token = job.candidates[at];
     if (token >= 0) add_scaled(job.coefficients[at], table + token * job.width, sum, job.width);
@@ -89,7 +87,7 @@ void forward(detail::Label& label, const Job& job, const T* hidden, const T* tab
   detail::for_blocks(label, job.rows, detail::rows_per_block(job.width), [=](std::int64_t begin, std::int64_t end) {
     float* buffer = detail::scratch<float, ForRows>(job.width);
     for (std::int64_t n = begin; n < end; ++n) {
-      if (job.real(n)) {
+      if (n < job.filled) {
         score(job, n, detail::load(hidden + n * job.width, job.width, buffer), table);
       } else {
         job.losses[n] = 0;
@@ -106,8 +104,7 @@ void scatter(detail::Label& label, const Job& job, const T* hidden, float* dtabl
   const std::int64_t parts = Kokkos::DefaultHostExecutionSpace().concurrency();
   detail::for_blocks(label, parts, 1, [=](std::int64_t part, std::int64_t) {
     float* buffer = detail::scratch<float, ForRows>(job.width);
-    for (std::int64_t n = 0; n < job.rows; ++n) {
-      if (!job.real(n)) continue;
+    for (std::int64_t n = 0; n < job.filled; ++n) {
       const float* row = detail::load(hidden + n * job.width, job.width, buffer);
       for (std::int64_t at = n * job.slots; at < (n + 1) * job.slots; ++at) {
         const std::int32_t token = job.candidates[at];
@@ -120,8 +117,7 @@ void scatter(detail::Label& label, const Job& job, const T* hidden, float* dtabl
 }
 
 void verify(const Job& job, std::int64_t vocabulary) {
-  for (std::int64_t n = 0; n < job.rows; ++n) {
-    if (!job.real(n)) continue;
+  for (std::int64_t n = 0; n < job.filled; ++n) {
     for (std::int64_t slot = 0; slot < job.slots; ++slot)
       TENFOLD_VERIFY(job.candidates[n * job.slots + slot] < vocabulary, "candidate ",
                      job.candidates[n * job.slots + slot], " of ", vocabulary, " tokens");
@@ -162,24 +158,21 @@ void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced
   });
 }
 
-void candidate_loss(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias,
-                    const Tensor& candidates, const Tensor& labels, const Tensor& lengths, const Tensor& weight,
+void candidate_loss(Queue& queue, const Tensor& hidden, const PackedRows& packed, const Tensor& table,
+                    const Tensor& bias, const Tensor& candidates, const Tensor& labels, const Tensor& weight,
                     const Tensor& losses, const Tensor& choice, const Tensor& dhidden, const Tensor& dtable,
                     const Tensor& dbias) {
   static detail::Label label = "tenfold::candidate_loss::forward_backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && candidates.shape().rank() == 2 &&
-                     lengths.shape().rank() == 1,
-                 "hidden ", hidden.shape().describe(), ", table ", table.shape().describe(), ", candidates ",
-                 candidates.shape().describe(), ", lengths ", lengths.shape().describe());
+  TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && candidates.shape().rank() == 2, "hidden ",
+                 hidden.shape().describe(), ", table ", table.shape().describe(), ", candidates ",
+                 candidates.shape().describe());
   const std::int64_t rows = hidden[0], width = table[1], slots = candidates[1];
-  TENFOLD_VERIFY(lengths[0] > 0 && rows % lengths[0] == 0, rows, " rows for ", lengths[0], " lengths");
   TENFOLD_VERIFY(bool(dhidden) == bool(dtable) && bool(dhidden) == bool(dbias), "all gradients or none");
   detail::expect(hidden, table.dtype(), {rows, width}, "candidate_loss: hidden");
   detail::expect(bias, DType::f32, {table[0]}, "candidate_loss: bias");
   detail::expect(candidates, DType::i32, {rows, slots}, "candidate_loss: candidates");
   detail::expect(labels, DType::i32, {rows}, "candidate_loss: labels");
-  detail::expect(lengths, DType::i32, {lengths[0]}, "candidate_loss: lengths");
   detail::expect(weight, DType::f32, {1}, "candidate_loss: weight");
   detail::expect(losses, DType::f32, {rows}, "candidate_loss: losses");
   detail::expect(choice, DType::i32, {rows}, "candidate_loss: choice");
@@ -191,9 +184,8 @@ void candidate_loss(Queue& queue, const Tensor& hidden, const Tensor& table, con
   const Job job{bias.data<float>(),
                 candidates.data<std::int32_t>(),
                 labels.data<std::int32_t>(),
-                lengths.data<std::int32_t>(),
                 rows,
-                rows / lengths[0],
+                detail::PackedView(packed, rows, "candidate_loss: rows").filled(),
                 slots,
                 width,
                 *weight.data<float>(),

@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/product.hpp"
 #include "kernels/host/detail/softmax_draws.hpp"
 
@@ -78,7 +78,7 @@ struct Job {
   std::int64_t excluded_count;
   const CandidateDraws& law;
   std::uint32_t step;
-  const std::int64_t* samples;
+  detail::PackedView rows;
   float scale;  ///< log2(e) / temperature
   std::int64_t draws, slots;
   std::int32_t* negatives;
@@ -88,10 +88,9 @@ struct Job {
   }
   /// The draws of row n, the r-th of the tile.
   detail::RowDraws row(std::int64_t r, std::int64_t n) const {
-    const std::int64_t length = law.draws.length;
     return {{memory.logits + r * tiles.tokens, tiles.tokens / detail::draw_block, tiles.rows * tiles.tokens},
             masses(r),
-            {law.draws.key, step, static_cast<std::uint64_t>(samples[n / length]), n % length},
+            {law.draws.key, step, static_cast<std::uint64_t>(rows.sample(n)), rows.position(n)},
             negatives + n * slots};
   }
 };
@@ -111,9 +110,9 @@ void pack_table(const Job& job) {
   for (std::int64_t i = 0; i < job.excluded_count; ++i) job.memory.bias[job.excluded[i]] = detail::removed;
 }
 
-/// Logits of a tile of the vocabulary for the rows n[0 .. count) and, while they are in cache, the masses of its
-/// blocks.
-void measure(const Job& job, std::int64_t tile, const std::int64_t* n, std::int64_t count) {
+/// Logits of a tile of the vocabulary for the rows first .. first + count - 1 and, while they are in cache, the masses
+/// of its blocks.
+void measure(const Job& job, std::int64_t tile, std::int64_t first, std::int64_t count) {
   static detail::Label label = "tenfold::draw_candidates::measure";
   const Tiles& tiles = job.tiles;
   float* logits = job.memory.logits + tile * tiles.rows * tiles.tokens;
@@ -121,46 +120,42 @@ void measure(const Job& job, std::int64_t tile, const std::int64_t* n, std::int6
                           job.memory.bias + tile * tiles.tokens, logits);
   detail::for_blocks(label, count, 1, [&](std::int64_t r, std::int64_t) {
     float* row = logits + r * tiles.tokens;
-    const std::int64_t truth = job.truth[n[r]] - tile * tiles.tokens;
+    const std::int64_t truth = job.truth[first + r] - tile * tiles.tokens;
     if (!job.law.with_replacement && truth >= 0 && truth < tiles.tokens) row[truth] = detail::removed;
     const std::int64_t blocks = tiles.tokens / detail::draw_block;
     job.masses(r).measure(tile * blocks, (tile + 1) * blocks, row, job.scale);
   });
 }
 
-/// Candidates of the rows n[0 .. count), at most a tile.
-void draw_rows(const Job& job, const std::int64_t* n, std::int64_t count) {
+/// Candidates of the rows first .. first + count - 1, at most a tile.
+void draw_rows(const Job& job, std::int64_t first, std::int64_t count) {
   static detail::Label label = "tenfold::draw_candidates::draw";
   const Tiles& tiles = job.tiles;
   const std::int64_t bytes = tiles.row_bytes();
-  for (std::int64_t r = 0; r < count; ++r) std::copy_n(job.hidden + n[r] * bytes, bytes, job.memory.hidden + r * bytes);
+  std::copy_n(job.hidden + first * bytes, count * bytes, job.memory.hidden);
   std::fill(job.memory.hidden + count * bytes, job.memory.hidden + tiles.rows * bytes, std::byte{0});
   for (std::int64_t r = 0; r < count; ++r) job.masses(r).clear(tiles.blocks(), tiles.padded_blocks());
-  for (std::int64_t tile = 0; tile < tiles.count; ++tile) measure(job, tile, n, count);
+  for (std::int64_t tile = 0; tile < tiles.count; ++tile) measure(job, tile, first, count);
   detail::for_blocks(label, count, detail::rows_together, [&](std::int64_t begin, std::int64_t end) {
     detail::RowDraws rows[detail::rows_together];
-    for (std::int64_t r = begin; r < end; ++r) rows[r - begin] = job.row(r, n[r]);
+    for (std::int64_t r = begin; r < end; ++r) rows[r - begin] = job.row(r, first + r);
     detail::draw_tokens({rows, static_cast<std::size_t>(end - begin)}, tiles.blocks(), job.scale, job.draws,
                         job.law.with_replacement);
   });
 }
 
-void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth, const Tensor& lengths,
-            const Tensor& excluded, const CandidateDraws& law, const Tensor& negatives) {
+void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth, const Tensor& excluded,
+            const CandidateDraws& law, const Tensor& negatives) {
   TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && table[0] > 0 && table[1] > 0, "hidden ",
                  hidden.shape().describe(), ", table ", table.shape().describe());
-  TENFOLD_VERIFY(negatives.shape().rank() == 2 && lengths.shape().rank() == 1 && excluded.shape().rank() == 1,
-                 "negatives ", negatives.shape().describe(), ", lengths ", lengths.shape().describe(), ", excluded ",
-                 excluded.shape().describe());
-  const std::int64_t rows = lengths[0] * law.draws.length;
-  TENFOLD_VERIFY(law.draws.length > 0 && law.draws.length <= 65536, "length ", law.draws.length);
+  TENFOLD_VERIFY(negatives.shape().rank() == 2 && excluded.shape().rank() == 1, "negatives ",
+                 negatives.shape().describe(), ", excluded ", excluded.shape().describe());
+  const std::int64_t rows = hidden[0];
   detail::expect(hidden, table.dtype(), {rows, table[1]}, "draw_candidates: hidden");
   detail::expect(bias, DType::f32, {table[0]}, "draw_candidates: bias");
   detail::expect(truth, DType::i32, {rows}, "draw_candidates: truth");
-  detail::expect(lengths, DType::i32, lengths.shape(), "draw_candidates: lengths");
   detail::expect(excluded, DType::i32, excluded.shape(), "draw_candidates: excluded");
   detail::expect(law.draws.step, DType::i64, {1}, "draw_candidates: step");
-  detail::expect(law.draws.samples, DType::i64, {lengths[0]}, "draw_candidates: samples");
   detail::expect(negatives, DType::i32, {rows, negatives[1]}, "draw_candidates: negatives");
   for (std::int64_t i = 0; i < excluded[0]; ++i) {
     const std::int32_t id = excluded.data<std::int32_t>()[i];
@@ -168,34 +163,17 @@ void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const
   }
 }
 
-/// For all rows that are not padding.
-void draw(const Job& job, const std::int32_t* lengths, std::int64_t batch) {
-  std::int64_t n[Tiles::most_rows];
-  std::int64_t count = 0;
-  const std::int64_t length = job.law.draws.length;
-  for (std::int64_t b = 0; b < batch; ++b) {
-    TENFOLD_VERIFY(lengths[b] >= 0 && lengths[b] <= length, "length ", lengths[b], " of ", length);
-    for (std::int64_t t = 0; t < lengths[b]; ++t) {
-      n[count++] = b * length + t;
-      if (count < job.tiles.rows) continue;
-      draw_rows(job, n, count);
-      count = 0;
-    }
-  }
-  if (count > 0) draw_rows(job, n, count);
-}
-
 }  // namespace
 
-std::int64_t candidate_workspace_bytes(std::int64_t vocabulary, std::int64_t width, DType type) {
+std::int64_t candidate_workspace_bytes(DeviceKind /*device*/, std::int64_t vocabulary, std::int64_t width, DType type) {
   return Workspace(Tiles(vocabulary, width, type), nullptr).bytes;
 }
 
 void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth,
-                     const Tensor& lengths, const Tensor& excluded, const CandidateDraws& draws,
-                     const Tensor& temperature, const Tensor& count, const Tensor& negatives, const Tensor& workspace) {
+                     const Tensor& excluded, const CandidateDraws& draws, const Tensor& temperature,
+                     const Tensor& count, const Tensor& negatives, const Tensor& workspace) {
   const Queue::Region region(queue, "tenfold::draw_candidates::forward");
-  verify(hidden, table, bias, truth, lengths, excluded, draws, negatives);
+  verify(hidden, table, bias, truth, excluded, draws, negatives);
   detail::expect(temperature, DType::f32, {1}, "draw_candidates: temperature");
   detail::expect(count, DType::i32, {1}, "draw_candidates: count");
   const float degree = *temperature.data<float>();
@@ -217,14 +195,15 @@ void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, co
                 excluded[0],
                 draws,
                 static_cast<std::uint32_t>(*draws.draws.step.data<std::int64_t>()),
-                draws.draws.samples.data<std::int64_t>(),
+                detail::PackedView(draws.draws.rows, hidden[0], "draw_candidates: rows"),
                 std::numbers::log2e_v<float> / degree,
                 wanted,
                 negatives[1],
                 negatives.data<std::int32_t>()};
   std::fill_n(job.negatives, negatives.elements(), -1);
   pack_table(job);
-  draw(job, lengths.data<std::int32_t>(), lengths[0]);
+  for (std::int64_t first = 0; first < job.rows.filled(); first += tiles.rows)
+    draw_rows(job, first, std::min(tiles.rows, job.rows.filled() - first));
 }
 
 }  // namespace tenfold::kernels

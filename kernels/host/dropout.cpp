@@ -14,14 +14,11 @@ namespace {
 struct RowBuffer;  // names the scratch in which rows of bf16 are computed
 
 /// Forward and backward are one map: mask and scale.
-void mask_rows(detail::Label& label, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y) {
-  TENFOLD_VERIFY(x.shape().rank() == 2 && lengths.shape().rank() == 1 && lengths[0] > 0 && x[0] % lengths[0] == 0, "x ",
-                 x.shape().describe(), ", lengths ", lengths.shape().describe());
+void mask_rows(detail::Label& label, const Tensor& x, const Dropout& dropout, const Tensor& y) {
+  TENFOLD_VERIFY(x.shape().rank() == 2, "dropout: input ", x.shape().describe());
   detail::expect(y, x.dtype(), x.shape(), "dropout: output");
   const std::int64_t width = x[1];
-  const std::int64_t length = x[0] / lengths[0];
-  const auto* valid = lengths.data<std::int32_t>();
-  if (dropout.rate > 0) detail::expect(dropout.samples, DType::i64, lengths.shape(), "dropout: samples");
+  const std::int64_t filled = detail::PackedView(dropout.rows, x[0], "dropout: rows").filled();
   const detail::RowDropout mask(dropout, x[0], width);
   detail::by_storage_type(x, "dropout: input", [&]<class T>() {
     const T* from = x.data<T>();
@@ -29,7 +26,7 @@ void mask_rows(detail::Label& label, const Tensor& x, const Tensor& lengths, con
     detail::for_blocks(label, x[0], detail::rows_per_block(width), [=](std::int64_t first, std::int64_t last) {
       float* buffer = detail::scratch<float, RowBuffer>(width);
       for (std::int64_t n = first; n < last; ++n) {
-        if (n % length >= valid[n / length]) {
+        if (n >= filled) {
           std::fill_n(to + n * width, width, detail::from_float<T>(0));
           continue;
         }
@@ -45,16 +42,16 @@ void mask_rows(detail::Label& label, const Tensor& x, const Tensor& lengths, con
 
 }  // namespace
 
-void dropout_forward(Queue& queue, const Tensor& x, const Tensor& lengths, const Dropout& dropout, const Tensor& y) {
+void dropout_forward(Queue& queue, const Tensor& x, const Dropout& dropout, const Tensor& y) {
   static detail::Label label = "tenfold::dropout::forward";
   const Queue::Region region(queue, label.c_str());
-  mask_rows(label, x, lengths, dropout, y);
+  mask_rows(label, x, dropout, y);
 }
 
-void dropout_backward(Queue& queue, const Tensor& dy, const Tensor& lengths, const Dropout& dropout, const Tensor& dx) {
+void dropout_backward(Queue& queue, const Tensor& dy, const Dropout& dropout, const Tensor& dx) {
   static detail::Label label = "tenfold::dropout::backward";
   const Queue::Region region(queue, label.c_str());
-  mask_rows(label, dy, lengths, dropout, dx);
+  mask_rows(label, dy, dropout, dx);
 }
 
 }  // namespace tenfold::kernels

@@ -44,16 +44,17 @@ void convert(Queue& queue, const Tensor& source, const Tensor& destination) {
   });
 }
 
-void fill_normal(Queue& queue, std::uint64_t key, float mean, float deviation, const Tensor& values) {
+void fill_normal(Queue& queue, std::uint64_t key, float mean, float deviation, std::int64_t first,
+                 const Tensor& values) {
   static detail::Label label = "tenfold::fill_normal::forward";
   const Queue::Region region(queue, label.c_str());
   auto* to = values.data<float>();
   detail::for_blocks(label, values.elements(), detail::block_elements, [=](std::int64_t begin, std::int64_t end) {
-    static_assert(detail::block_elements % 2 == 0, "a pair lies in one block");
-    for (std::int64_t i = begin; i < end; i += 2) {
-      const auto [even, odd] = normal_pair(key, i / 2);
-      to[i] = static_cast<float>(mean + deviation * even);
-      if (i + 1 < end) to[i + 1] = static_cast<float>(mean + deviation * odd);
+    for (std::int64_t i = begin; i < end;) {
+      const std::array<double, 2> pair = normal_pair(key, (first + i) / 2);
+      do {
+        to[i] = static_cast<float>(mean + deviation * pair[static_cast<std::size_t>((first + i) % 2)]);
+      } while (++i < end && (first + i) % 2 != 0);
     }
   });
 }

@@ -4,7 +4,7 @@
 
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 
 namespace tenfold::kernels {
 
@@ -25,6 +25,16 @@ void verify_tokens(const Tensor& tokens, std::int64_t rows, std::int64_t vocabul
                  " outside the vocabulary of ", vocabulary);
 }
 
+/// positions: [T, width] for sequences of at most T tokens.
+void verify_positions(const detail::PackedView& rows, const Tensor& positions, DType type, std::int64_t width,
+                      const char* name) {
+  TENFOLD_VERIFY(positions.shape().rank() == 2, name, " are ", positions.shape().describe());
+  detail::expect(positions, type, {positions[0], width}, name);
+  for (std::int64_t b = 0; b < rows.sequences; ++b)
+    TENFOLD_VERIFY(rows.length(b) <= positions[0], name, ": sequence ", b, " has ", rows.length(b),
+                   " tokens, there are ", positions[0], " positions");
+}
+
 template <class T>
 void add_rows(const T* a, const T* b, T* out, std::int64_t width) {
 #pragma omp simd
@@ -40,30 +50,29 @@ void accumulate(const T* from, float* to, std::int64_t width) {
 
 }  // namespace
 
-void embedding_forward(Queue& queue, const Tensor& tokens, const Tensor& table, const Tensor& positions,
-                       const Tensor& out) {
+void embedding_forward(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& table,
+                       const Tensor& positions, const Tensor& out) {
   static detail::Label label = "tenfold::embedding::forward";
   const Queue::Region region(queue, label.c_str());
   TENFOLD_VERIFY(table.shape().rank() == 2 && out.shape().rank() == 2, "table ", table.shape().describe(), ", out ",
                  out.shape().describe());
   const std::int64_t width = table[1];
-  const std::int64_t length = positions ? positions[0] : 1;
+  const detail::PackedView packed(rows, out[0], "embedding_forward: rows");
   detail::expect(out, table.dtype(), {out[0], width}, "embedding_forward: out");
-  if (positions) {
-    detail::expect(positions, table.dtype(), {length, width}, "embedding_forward: positions");
-    TENFOLD_VERIFY(length > 0 && out[0] % length == 0, out[0], " rows, ", length, " positions");
-  }
   verify_tokens(tokens, out[0], table[0], "embedding_forward: tokens");
+  if (positions) verify_positions(packed, positions, table.dtype(), width, "embedding_forward: positions");
   detail::by_storage_type(table, "embedding_forward: table", [&]<class T>() {
     const auto* token = tokens.data<std::int32_t>();
-    const T* rows = table.data<T>();
+    const T* entries = table.data<T>();
     const T* added = positions ? positions.data<T>() : nullptr;
     T* to = out.data<T>();
     detail::for_blocks(label, out[0], detail::rows_per_block(width), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = begin; n < end; ++n) {
-        const T* from = rows + token[n] * width;
-        if (added != nullptr)
-          add_rows(from, added + n % length * width, to + n * width, width);
+        const T* from = entries + token[n] * width;
+        if (n >= packed.filled())
+          std::fill_n(to + n * width, width, detail::from_float<T>(0));
+        else if (added != nullptr)
+          add_rows(from, added + packed.position(n) * width, to + n * width, width);
         else
           std::copy_n(from, width, to + n * width);
       }
@@ -71,75 +80,62 @@ void embedding_forward(Queue& queue, const Tensor& tokens, const Tensor& table, 
   });
 }
 
-void embedding_backward(Queue& queue, const Tensor& tokens, const Tensor& lengths, const Tensor& dout,
+void embedding_backward(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& dout,
                         const Tensor& dtable, const Tensor& dpositions) {
   static detail::Label label = "tenfold::embedding::backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(dtable.shape().rank() == 2 && dout.shape().rank() == 2 && lengths.shape().rank() == 1, "dtable ",
-                 dtable.shape().describe(), ", dout ", dout.shape().describe(), ", lengths ",
-                 lengths.shape().describe());
-  const std::int64_t rows = dout[0];
+  TENFOLD_VERIFY(dtable.shape().rank() == 2 && dout.shape().rank() == 2, "dtable ", dtable.shape().describe(),
+                 ", dout ", dout.shape().describe());
   const std::int64_t width = dtable[1];
-  const std::int64_t batch = lengths[0];
-  TENFOLD_VERIFY(batch > 0 && rows % batch == 0, rows, " rows for ", batch, " lengths");
-  const std::int64_t length = rows / batch;
-  detail::expect(dout, dout.dtype(), {rows, width}, "embedding_backward: dout");
-  detail::expect(lengths, DType::i32, {batch}, "embedding_backward: lengths");
+  const std::int64_t filled = detail::PackedView(rows, dout[0], "embedding_backward: rows").filled();
+  detail::expect(dout, dout.dtype(), {dout[0], width}, "embedding_backward: dout");
   detail::expect(dtable, DType::f32, {dtable[0], width}, "embedding_backward: dtable");
-  if (dpositions) detail::expect(dpositions, DType::f32, {length, width}, "embedding_backward: dpositions");
-  verify_tokens(tokens, rows, dtable[0], "embedding_backward: tokens");
+  verify_tokens(tokens, dout[0], dtable[0], "embedding_backward: tokens");
   detail::by_storage_type(dout, "embedding_backward: dout", [&]<class T>() {
     const auto* token = tokens.data<std::int32_t>();
-    const auto* valid = lengths.data<std::int32_t>();
     const T* from = dout.data<T>();
     float* to = dtable.data<float>();
     // A table row is summed by one thread in row order, whatever the number of threads.
     const std::int64_t parts = Kokkos::DefaultHostExecutionSpace().concurrency();
     detail::for_blocks(label, parts, 1, [=](std::int64_t part, std::int64_t) {
-      for (std::int64_t n = 0; n < rows; ++n)
-        if (token[n] % parts == part && n % length < valid[n / length])
-          accumulate(from + n * width, to + token[n] * width, width);
+      for (std::int64_t n = 0; n < filled; ++n)
+        if (token[n] % parts == part) accumulate(from + n * width, to + token[n] * width, width);
     });
   });
-  if (dpositions) positions_backward(queue, lengths, dout, dpositions);
+  if (dpositions) positions_backward(queue, rows, dout, dpositions);
 }
 
-void positions_forward(Queue& queue, const Tensor& positions, const Tensor& x) {
+void positions_forward(Queue& queue, const PackedRows& rows, const Tensor& positions, const Tensor& x) {
   static detail::Label label = "tenfold::positions::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(positions.shape().rank() == 2 && x.shape().rank() == 2 && positions[0] > 0 && x[0] % positions[0] == 0,
-                 "positions ", positions.shape().describe(), " for rows ", x.shape().describe());
-  const std::int64_t length = positions[0];
-  const std::int64_t width = positions[1];
-  detail::expect(x, positions.dtype(), {x[0], width}, "positions_forward: x");
+  TENFOLD_VERIFY(x.shape().rank() == 2, "positions_forward: x ", x.shape().describe());
+  const std::int64_t width = x[1];
+  const detail::PackedView packed(rows, x[0], "positions_forward: rows");
+  verify_positions(packed, positions, x.dtype(), width, "positions_forward: positions");
   detail::by_storage_type(x, "positions_forward: x", [&]<class T>() {
     const T* added = positions.data<T>();
     T* to = x.data<T>();
-    detail::for_blocks(label, x[0], detail::rows_per_block(width), [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n)
-        add_rows(to + n * width, added + n % length * width, to + n * width, width);
-    });
+    detail::for_blocks(label, packed.filled(), detail::rows_per_block(width),
+                       [=](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t n = begin; n < end; ++n)
+                           add_rows(to + n * width, added + packed.position(n) * width, to + n * width, width);
+                       });
   });
 }
 
-void positions_backward(Queue& queue, const Tensor& lengths, const Tensor& dx, const Tensor& dpositions) {
+void positions_backward(Queue& queue, const PackedRows& rows, const Tensor& dx, const Tensor& dpositions) {
   static detail::Label label = "tenfold::positions::backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(dpositions.shape().rank() == 2 && lengths.shape().rank() == 1, "dpositions ",
-                 dpositions.shape().describe(), ", lengths ", lengths.shape().describe());
-  const std::int64_t length = dpositions[0];
-  const std::int64_t width = dpositions[1];
-  const std::int64_t batch = lengths[0];
-  detail::expect(dx, dx.dtype(), {batch * length, width}, "positions_backward: dx");
-  detail::expect(lengths, DType::i32, {batch}, "positions_backward: lengths");
-  detail::expect(dpositions, DType::f32, {length, width}, "positions_backward: dpositions");
+  TENFOLD_VERIFY(dx.shape().rank() == 2, "positions_backward: dx ", dx.shape().describe());
+  const std::int64_t width = dx[1];
+  const detail::PackedView packed(rows, dx[0], "positions_backward: rows");
+  verify_positions(packed, dpositions, DType::f32, width, "positions_backward: dpositions");
   detail::by_storage_type(dx, "positions_backward: dx", [&]<class T>() {
-    const auto* valid = lengths.data<std::int32_t>();
     const T* from = dx.data<T>();
     float* position = dpositions.data<float>();
-    detail::for_blocks(label, length, 1, [=](std::int64_t t, std::int64_t) {
-      for (std::int64_t b = 0; b < batch; ++b)
-        if (t < valid[b]) accumulate(from + (b * length + t) * width, position + t * width, width);
+    detail::for_blocks(label, dpositions[0], 1, [=](std::int64_t t, std::int64_t) {
+      for (std::int64_t b = 0; b < packed.sequences; ++b)
+        if (t < packed.length(b)) accumulate(from + (packed.offsets[b] + t) * width, position + t * width, width);
     });
   });
 }

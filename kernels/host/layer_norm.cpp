@@ -41,6 +41,7 @@ void add(const float* from, float* to, std::int64_t width) {
 struct Forward {
   const float *gain, *bias;
   std::int64_t width;
+  float epsilon;
   float *mean, *rstd;
 
   /// y, mean and rstd of `count` <= together rows from row `first`. x: their values; buffer: a row's width for each.
@@ -49,7 +50,7 @@ struct Forward {
     for (std::int64_t r = 0; r < count; ++r) mean[first + r] = sum_of(x[r], width) / static_cast<float>(width);
     for (std::int64_t r = 0; r < count; ++r) {
       const float variance = squares_about(mean[first + r], x[r], width) / static_cast<float>(width);
-      rstd[first + r] = 1.0F / std::sqrt(variance + layer_norm_epsilon);
+      rstd[first + r] = 1.0F / std::sqrt(variance + epsilon);
     }
     for (std::int64_t r = 0; r < count; ++r) {
       T* row = y + (first + r) * width;
@@ -166,15 +167,15 @@ void verify(const Tensor& x, const Tensor& gain, const Tensor& mean, const Tenso
 
 }  // namespace
 
-void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const Tensor& bias, const Tensor& y,
-                        const Tensor& mean, const Tensor& rstd) {
+void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon,
+                        const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   static detail::Label label = "tenfold::layer_norm::forward";
   const Queue::Region region(queue, label.c_str());
   verify(x, gain, mean, rstd);
   detail::expect(bias, DType::f32, {x[1]}, "layer_norm: bias");
   detail::expect(y, x.dtype(), x.shape(), "layer_norm: y");
   const std::int64_t width = x[1];
-  const Forward forward{gain.data<float>(), bias.data<float>(), width, mean.data<float>(), rstd.data<float>()};
+  const Forward forward{gain.data<float>(), bias.data<float>(), width, epsilon, mean.data<float>(), rstd.data<float>()};
   detail::by_storage_type(x, "layer_norm: x", [&]<class T>() {
     const T* from = x.data<T>();
     T* to = y.data<T>();
@@ -209,8 +210,8 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
 }
 
 void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tensor& residual, const Dropout& dropout,
-                                 const Tensor& gain, const Tensor& bias, const Tensor& sum, const Tensor& y,
-                                 const Tensor& mean, const Tensor& rstd) {
+                                 const Tensor& gain, const Tensor& bias, float epsilon, const Tensor& sum,
+                                 const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   static detail::Label label = "tenfold::residual_layer_norm::forward";
   const Queue::Region region(queue, label.c_str());
   verify(sum, gain, mean, rstd);
@@ -220,7 +221,7 @@ void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tenso
   detail::expect(y, sum.dtype(), sum.shape(), "residual_layer_norm: y");
   const std::int64_t width = sum[1];
   const detail::RowDropout mask(dropout, sum[0], width);
-  const Forward forward{gain.data<float>(), bias.data<float>(), width, mean.data<float>(), rstd.data<float>()};
+  const Forward forward{gain.data<float>(), bias.data<float>(), width, epsilon, mean.data<float>(), rstd.data<float>()};
   detail::by_storage_type(sum, "residual_layer_norm: sum", [&]<class T>() {
     const T *added = branch.data<T>(), *stream = residual.data<T>();
     T *sums = sum.data<T>(), *to = y.data<T>();

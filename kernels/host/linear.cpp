@@ -6,6 +6,7 @@
 
 #include "base/arena.hpp"
 #include "base/clock.hpp"
+#include "kernels/device.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
@@ -58,7 +59,8 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, con
 double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats) {
   TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
   detail::Product& packed = detail::Product::of({n, n, n, type, type});
-  Arena arena(DeviceKind::host);
+  const std::unique_ptr<Device> host = make_device(DeviceKind::host);
+  Arena arena(*host);
   const Tensor a = arena.allocate(type, {n, n}), c = arena.allocate(type, {n, n});
   const Tensor b = arena.allocate(DType::u8, {packed.layout().bytes});
   constexpr int three_quarters = 0x3F;  // about that, in either type: zeros could run at another clock

@@ -1,5 +1,6 @@
 #include "kernels/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/host/detail/blocks.hpp"
@@ -23,6 +24,9 @@ struct Update {
 Update update_of(const AdamW& settings, const AdamWStep& step) {
   const double learning_rate = *step.learning_rate.data<float>();
   const double norm = *step.norm.data<float>();
+  const auto t = static_cast<double>(*step.updates.data<std::int64_t>());
+  const auto correction =
+      static_cast<float>(std::sqrt(1.0 - std::pow(settings.beta2, t)) / (1.0 - std::pow(settings.beta1, t)));
   const double clip = settings.clip_norm > 0 ? std::min(1.0, settings.clip_norm / (norm + 1e-6)) : 1.0;
   const auto f32 = [](double value) { return static_cast<float>(value); };
   return {f32(settings.beta1),
@@ -32,7 +36,7 @@ Update update_of(const AdamW& settings, const AdamWStep& step) {
           f32(settings.epsilon),
           f32(clip),
           f32(learning_rate * settings.weight_decay),
-          f32(learning_rate * *step.correction.data<float>())};
+          f32(learning_rate * correction)};
 }
 
 void update(const Update& u, const float* gradient, float* weight, float* first, float* second, std::int64_t count) {
@@ -59,6 +63,19 @@ void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm) {
   *norm.data<float>() = static_cast<float>(std::sqrt(squares));
 }
 
+void judge_step(Queue& queue, const Tensor& norm, const Tensor& sums, const Tensor& skipped, const Tensor& updates) {
+  const Queue::Region region(queue, "tenfold::judge_step::forward");
+  detail::expect(norm, DType::f32, {1}, "judge_step: norm");
+  detail::expect(sums, DType::f64, {sums.elements()}, "judge_step: sums");
+  detail::expect(skipped, DType::i32, {1}, "judge_step: skipped");
+  detail::expect(updates, DType::i64, {1}, "judge_step: updates");
+  const auto* values = sums.data<double>();
+  const bool finite = std::isfinite(*norm.data<float>()) &&
+                      std::all_of(values, values + sums.elements(), [](double sum) { return std::isfinite(sum); });
+  *skipped.data<std::int32_t>() = finite ? 0 : 1;
+  *updates.data<std::int64_t>() += finite ? 1 : 0;
+}
+
 void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient, const Tensor& weight,
            const Tensor& first_moment, const Tensor& second_moment) {
   static detail::Label label = "tenfold::adamw::forward";
@@ -67,8 +84,10 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
   detail::expect(first_moment, DType::f32, weight.shape(), "adamw: first_moment");
   detail::expect(second_moment, DType::f32, weight.shape(), "adamw: second_moment");
   detail::expect(step.learning_rate, DType::f32, {1}, "adamw: learning_rate");
-  detail::expect(step.correction, DType::f32, {1}, "adamw: correction");
   detail::expect(step.norm, DType::f32, {1}, "adamw: norm");
+  detail::expect(step.skipped, DType::i32, {1}, "adamw: skipped");
+  detail::expect(step.updates, DType::i64, {1}, "adamw: updates");
+  if (*step.skipped.data<std::int32_t>() != 0) return;
   const Update every = update_of(settings, step);
   const auto* g = gradient.data<float>();
   auto* w = weight.data<float>();

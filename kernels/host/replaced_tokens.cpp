@@ -5,7 +5,7 @@
 
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 
 namespace tenfold::kernels {
 namespace {
@@ -16,8 +16,8 @@ struct ForPartials;
 struct Job {
   const float* w;
   float b, weight;
-  const std::int32_t *replaced, *lengths;
-  std::int64_t rows, length, width;
+  const std::int32_t* replaced;
+  std::int64_t rows, filled, width;
   float* losses;
   std::int32_t* predicted;
 };
@@ -31,7 +31,7 @@ float dot(const float* x, const float* y, std::int64_t width) {
 
 /// Loss and prediction of row n; returns the gradient by its score.
 float score(const Job& job, std::int64_t n, const float* hidden) {
-  if (n % job.length >= job.lengths[n / job.length]) {
+  if (n >= job.filled) {
     job.losses[n] = 0;
     job.predicted[n] = 0;
     return 0;
@@ -115,19 +115,16 @@ void corrupt_tokens(Queue& queue, const Tensor& original, const Tensor& rows, co
   });
 }
 
-void replaced_token_loss(Queue& queue, const Tensor& hidden, const Tensor& w, const Tensor& b, const Tensor& replaced,
-                         const Tensor& lengths, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
+void replaced_token_loss(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& w, const Tensor& b,
+                         const Tensor& replaced, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
                          const Tensor& dhidden, const Tensor& dw, const Tensor& db) {
   const Queue::Region region(queue, "tenfold::replaced_token_loss::forward_backward");
-  TENFOLD_VERIFY(
-      hidden.shape().rank() == 2 && lengths.shape().rank() == 1 && lengths[0] > 0 && hidden[0] % lengths[0] == 0,
-      "hidden ", hidden.shape().describe(), ", lengths ", lengths.shape().describe());
+  TENFOLD_VERIFY(hidden.shape().rank() == 2, "replaced_token_loss: hidden ", hidden.shape().describe());
   TENFOLD_VERIFY(bool(dhidden) == bool(dw) && bool(dhidden) == bool(db), "all gradients or none");
   const std::int64_t count = hidden[0], width = hidden[1];
   detail::expect(w, DType::f32, {width}, "replaced_token_loss: w");
   detail::expect(b, DType::f32, {1}, "replaced_token_loss: b");
   detail::expect(replaced, DType::i32, {count}, "replaced_token_loss: replaced");
-  detail::expect(lengths, DType::i32, {lengths[0]}, "replaced_token_loss: lengths");
   detail::expect(weight, DType::f32, {1}, "replaced_token_loss: weight");
   detail::expect(losses, DType::f32, {count}, "replaced_token_loss: losses");
   detail::expect(predicted, DType::i32, {count}, "replaced_token_loss: predicted");
@@ -140,9 +137,8 @@ void replaced_token_loss(Queue& queue, const Tensor& hidden, const Tensor& w, co
                 *b.data<float>(),
                 *weight.data<float>(),
                 replaced.data<std::int32_t>(),
-                lengths.data<std::int32_t>(),
                 count,
-                count / lengths[0],
+                detail::PackedView(rows, count, "replaced_token_loss: rows").filled(),
                 width,
                 losses.data<float>(),
                 predicted.data<std::int32_t>()};

@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/softmax_draws.hpp"
 
 namespace tenfold::kernels {
@@ -16,10 +16,12 @@ struct ForMasses;
 struct Job {
   const float* logits;
   std::int64_t vocabulary;
-  const std::int32_t* rows;
+  const std::int32_t* places;
   const std::int32_t* excluded;
   std::int64_t excluded_count;
-  const Draws& draws;
+  detail::PackedView rows;
+  std::uint64_t key;
+  std::uint32_t step;
   std::int32_t* tokens;
 
   std::int64_t blocks() const { return (vocabulary + detail::draw_block - 1) / detail::draw_block; }
@@ -33,10 +35,9 @@ detail::RowDraws row(const Job& job, std::int64_t r, float* copy, const detail::
   for (std::int64_t i = 0; i < job.excluded_count; ++i) copy[job.excluded[i]] = detail::removed;
   masses.measure(0, job.blocks(), copy, std::numbers::log2e_v<float>);
   masses.clear(job.blocks(), job.padded_blocks());
-  const std::int64_t b = job.rows[r] / job.draws.length, t = job.rows[r] % job.draws.length;
-  const auto step = static_cast<std::uint32_t>(*job.draws.step.data<std::int64_t>());
-  const auto sample = static_cast<std::uint64_t>(job.draws.samples.data<std::int64_t>()[b]);
-  return {{copy, 1, detail::draw_block}, masses, {job.draws.key, step, sample, t}, job.tokens + r};
+  const std::int64_t place = job.places[r];
+  const auto sample = static_cast<std::uint64_t>(job.rows.sample(place));
+  return {{copy, 1, detail::draw_block}, masses, {job.key, job.step, sample, job.rows.position(place)}, job.tokens + r};
 }
 
 /// Rows [begin, end), at most detail::rows_together.
@@ -54,9 +55,9 @@ void sample(const Job& job, std::int64_t begin, std::int64_t end) {
 }
 
 void verify(const Job& job, std::int64_t valid) {
-  const std::int64_t rows = job.draws.samples[0] * job.draws.length;
   for (std::int64_t r = 0; r < valid; ++r)
-    TENFOLD_VERIFY(job.rows[r] >= 0 && job.rows[r] < rows, "row ", job.rows[r], " of ", rows);
+    TENFOLD_VERIFY(job.places[r] >= 0 && job.places[r] < job.rows.filled(), "row ", job.places[r], " of ",
+                   job.rows.filled());
   for (std::int64_t i = 0; i < job.excluded_count; ++i)
     TENFOLD_VERIFY(job.excluded[i] >= 0 && job.excluded[i] < job.vocabulary, "excluded id ", job.excluded[i], " of ",
                    job.vocabulary, " tokens");
@@ -64,22 +65,27 @@ void verify(const Job& job, std::int64_t valid) {
 
 }  // namespace
 
-void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& rows, std::int64_t first, const Tensor& count,
+void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std::int64_t first, const Tensor& count,
                    const Tensor& excluded, const Draws& draws, const Tensor& tokens) {
   static detail::Label label = "tenfold::sample_tokens::forward";
   const Queue::Region region(queue, label.c_str());
   TENFOLD_VERIFY(logits.shape().rank() == 2 && logits[1] > 0 && excluded.shape().rank() == 1, "logits ",
                  logits.shape().describe(), ", excluded ", excluded.shape().describe());
-  TENFOLD_VERIFY(draws.length > 0 && draws.length <= 65536, "length ", draws.length);
   detail::expect(logits, DType::f32, logits.shape(), "sample_tokens: logits");
-  detail::expect(rows, DType::i32, {logits[0]}, "sample_tokens: rows");
+  detail::expect(places, DType::i32, {logits[0]}, "sample_tokens: places");
   detail::expect(count, DType::i32, {1}, "sample_tokens: count");
   detail::expect(excluded, DType::i32, excluded.shape(), "sample_tokens: excluded");
   detail::expect(draws.step, DType::i64, {1}, "sample_tokens: step");
-  detail::expect(draws.samples, DType::i64, {draws.samples[0]}, "sample_tokens: samples");
   detail::expect(tokens, DType::i32, {logits[0]}, "sample_tokens: tokens");
-  const Job job{logits.data<float>(), logits[1], rows.data<std::int32_t>(),  excluded.data<std::int32_t>(),
-                excluded[0],          draws,     tokens.data<std::int32_t>()};
+  const Job job{logits.data<float>(),
+                logits[1],
+                places.data<std::int32_t>(),
+                excluded.data<std::int32_t>(),
+                excluded[0],
+                detail::PackedView(draws.rows, draws.rows.sequence[0], "sample_tokens: rows"),
+                draws.key,
+                static_cast<std::uint32_t>(*draws.step.data<std::int64_t>()),
+                tokens.data<std::int32_t>()};
   const std::int64_t valid = std::clamp<std::int64_t>(*count.data<std::int32_t>() - first, 0, logits[0]);
   verify(job, valid);
   std::fill_n(job.tokens, logits[0], -1);

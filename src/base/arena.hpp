@@ -3,8 +3,9 @@
 // run will take without taking it.
 
 #include <cstddef>
-#include <memory>
+#include <vector>
 
+#include "base/device.hpp"
 #include "base/tensor.hpp"
 
 namespace tenfold {
@@ -13,7 +14,9 @@ class Arena {
  public:
   enum class Mode { allocate, plan };
 
-  explicit Arena(DeviceKind device, Mode mode = Mode::allocate);
+  /// `device` must outlive the arena.
+  explicit Arena(Device& device, MemoryKind memory = MemoryKind::device, Mode mode = Mode::allocate)
+      : device_(device), memory_(memory), mode_(mode) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -24,14 +27,22 @@ class Arena {
 
   /// Bytes handed out so far.
   std::size_t bytes() const { return bytes_; }
-  DeviceKind device() const { return device_; }
+  bool planning() const { return mode_ == Mode::plan; }
+  Device& device() const { return device_; }
 
  private:
-  struct Slabs;
-  std::unique_ptr<Slabs> slabs_;
-  std::size_t bytes_ = 0;
-  DeviceKind device_;
+  /// Tensors lie one after another in slabs.
+  struct Slab {
+    std::byte* memory;
+    std::size_t size, used;
+  };
+  std::byte* take(std::size_t bytes);
+
+  Device& device_;
+  MemoryKind memory_;
   Mode mode_;
+  std::vector<Slab> slabs_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace tenfold

@@ -1,29 +1,22 @@
 #include "base/queue.hpp"
 
-#include <cstring>
+#include "base/profile.hpp"
 
 namespace tenfold {
 
-void Queue::copy_in(const void* host, const Tensor& destination) {
-  std::memcpy(destination.raw(), host, destination.bytes());
-}
-
-void Queue::copy_out(const Tensor& source, void* host) {
-  std::memcpy(host, source.raw(), source.bytes());
-}
-
-void Queue::clear(const Tensor& tensor) {
-  std::memset(tensor.raw(), 0, tensor.bytes());
-}
-
 Queue::Region::Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
-  if (queue_.observer_) queue_.observer_(label_, true);
+  if (queue_.observer_) {
+    if (queue_.profile_ != nullptr) queue_.profile_->begin("tenfold::communication::poll");
+    queue_.observer_(label_);
+    if (queue_.profile_ != nullptr) queue_.profile_->end();
+  }
+  if (queue_.profile_ != nullptr) queue_.profile_->begin(label_);
   if (profiler != nullptr) profiler(label_, true);
 }
 
 Queue::Region::~Region() {
   if (profiler != nullptr) profiler(label_, false);
-  if (queue_.observer_) queue_.observer_(label_, false);
+  if (queue_.profile_ != nullptr) queue_.profile_->end();
 }
 
 }  // namespace tenfold

@@ -8,15 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/profile.hpp"
 #include "base/version.hpp"
 #include "commands/commands.hpp"
+#include "kernels/device.hpp"
 #include "parallel/process_grid.hpp"
 #include "process/watchdog.hpp"
-#include "training/batch_pipeline.hpp"
-#include "training/learner.hpp"
 #include "training/memory.hpp"
 #include "training/peak.hpp"
-#include "training/profile.hpp"
 
 namespace tenfold {
 
@@ -30,9 +29,11 @@ struct Peak {
 };
 
 /// What has been seen so far and now: measured before and after a run, no moment's noise in one of them flatters it.
-Peak best_peak(const Peak& so_far, DType type) {
-  Queue unobserved;
-  const auto measured = [&](kernels::OperandLayout layout) { return measure_matmul_peak(unobserved, type, layout, 5); };
+Peak best_peak(const Peak& so_far, DType type, Device& device) {
+  const std::unique_ptr<Queue> unobserved = device.make_queue();
+  const auto measured = [&](kernels::OperandLayout layout) {
+    return measure_matmul_peak(*unobserved, type, layout, 5);
+  };
   return {std::max(so_far.packed, measured(kernels::OperandLayout::packed)),
           std::max(so_far.row_major, measured(kernels::OperandLayout::row_major))};
 }
@@ -50,61 +51,51 @@ struct Measurement {
   double utilisation_row_major() const { return flops_per_second / (peak.row_major * ranks); }
 };
 
+void time_steps(const Settings& settings, Runtime& runtime, Trainer& trainer, Measurement& result) {
+  trainer.queue().book(&result.profile);
+  runtime.world().barrier();
+  const Clock::time_point start = Clock::now();
+  double tokens = 0, flops = 0;
+  for (std::int64_t step = 1; step <= settings.bench.steps; ++step) {
+    trainer.take_batches(step == settings.bench.steps);
+    const StepResult done = trainer.train_step();
+    tokens += done.counts.tokens;
+    flops += done.flops;
+    result.seconds_communication += done.seconds_communication;
+  }
+  result.steps = settings.bench.steps;
+  result.seconds = runtime.world().all_reduce_max(seconds_since(start));
+  result.tokens_per_second = tokens / result.seconds;
+  result.flops_per_second = flops / result.seconds;
+  trainer.queue().book(nullptr);
+}
+
 /// Times settings.bench.steps optimizer steps after a first one.
 Measurement measure(const Settings& settings, Runtime& runtime) {
   const Watchdog watchdog(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout));
-  plan_that_fits(settings, facts_of_random(settings), runtime.world());
+  const TextFacts facts = facts_of_random(settings);
+  plan_that_fits(settings, facts, runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
-  Queue queue;
+  const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host);
+  const std::unique_ptr<Queue> queue = device->make_queue();
   Measurement result;
   result.ranks = runtime.world().size();
-  result.peak = best_peak({}, compute_type(settings));
+  result.peak = best_peak({}, compute_type(settings), *device);
 
-  Arena arena(queue.device());
-  const int vocabulary = settings.tokenizer.size();
-  Learner learner(settings, vocabulary, arena);
-  learner.initialise(queue);
-  GradientReducer reducer(grid.data(), learner.parameters().gradients());
-  const RandomSequences sequences(vocabulary, settings.data.sequence_length, settings.run.seed);
-  const BatchShape& shape = learner.batch_shape();
-  std::unique_ptr<NoteTaker> notes;
-  if (settings.notes.enabled)
-    notes = std::make_unique<NoteTaker>(grid.data(), settings, RandomSequences::rare_keys, shape, arena);
-  BatchPipeline pipeline(sequences, settings, vocabulary, shape, grid.data(), notes.get());
-  pipeline.start(1);
-  queue.observe([&](const char* label, bool begin) {
-    if (begin) runtime.progress().region(label);
-    result.profile.observe(label, begin);
-    reducer.poll();
-    if (notes) notes->dictionary().poll();
-  });
-  Clock::time_point start;
-  double tokens = 0, flops = 0;
-  for (std::int64_t step = 1;; ++step) {
-    if (step == warmup_steps + 1) {
-      result.profile = {};
-      runtime.world().barrier();
-      start = Clock::now();
-    }
-    const std::span<const HostBatch> batches = pipeline.advance(queue, false);
-    const Clock::time_point exchange = Clock::now();
-    const Counts counts = all_reduce(grid.data(), pipeline.counts());
-    const double seconds_counts = seconds_since(exchange);
-    const StepResult done =
-        learner.step(queue, grid.data(), reducer, notes.get(), batches, counts, step, settings.optimizer.learning_rate);
-    if (step <= warmup_steps) continue;
-    result.steps = step - warmup_steps;
-    tokens += counts.tokens;
-    flops += learner.objective().training_flops(counts, 0.0);
-    result.seconds_communication += seconds_counts + done.seconds_communication;
-    result.seconds = runtime.world().all_reduce_max(seconds_since(start));
-    if (result.steps >= settings.bench.steps) break;
+  Arena tensors(*device), host(*device, MemoryKind::pinned);
+  const RandomSequences sequences(facts.vocabulary, settings.data.sequence_length, settings.run.seed);
+  Trainer trainer(settings, {sequences, facts.vocabulary, facts.rare_words}, grid.data(), runtime.progress(), *queue,
+                  tensors, host);
+  trainer.initialise();
+  trainer.start(1);
+  for (int step = 0; step < warmup_steps; ++step) {
+    trainer.take_batches(false);
+    trainer.train_step();
   }
-  result.peak = best_peak(result.peak, compute_type(settings));
+  time_steps(settings, runtime, trainer, result);
+  result.peak = best_peak(result.peak, compute_type(settings), *device);
   for (double* peak : {&result.peak.packed, &result.peak.row_major})
     *peak = runtime.world().all_reduce_sum(*peak) / result.ranks;
-  result.tokens_per_second = tokens / result.seconds;
-  result.flops_per_second = flops / result.seconds;
   return result;
 }
 

@@ -14,12 +14,6 @@ void require(bool condition, const Parts&... parts) {
 
 constexpr int largest_micro_batch = 32;
 
-int largest_divisor(int number, int limit) {
-  int divisor = std::min(number, limit);
-  while (number % divisor != 0) --divisor;
-  return divisor;
-}
-
 }  // namespace
 
 void detail::check_conflicts(const Settings& settings) {
@@ -89,10 +83,10 @@ void resolve(Settings& settings, std::optional<int> world_size) {
   const int batch = settings.data.global_batch;
   require(batch % data == 0, "data.global_batch = ", batch, " cannot be shared by parallel.data = ", data,
           " ranks: choose a multiple of ", data);
-  if (!settings.data.micro_batch) settings.data.micro_batch = largest_divisor(batch / data, largest_micro_batch);
+  if (!settings.data.micro_batch) settings.data.micro_batch = std::min(batch / data, largest_micro_batch);
   const int micro = *settings.data.micro_batch;
-  require(batch / data % micro == 0, "data.global_batch = ", batch, " over parallel.data = ", data, " ranks is ",
-          batch / data, " sequences a rank, not a multiple of data.micro_batch = ", micro);
+  require(micro <= batch / data, "data.micro_batch = ", micro, " is above a rank's share of a step, ", batch / data,
+          " sequences: data.global_batch = ", batch, " over parallel.data = ", data, " ranks");
   require(settings.debug.dump_step == 0 || batch == micro,
           "debug.dump_step needs one rank and data.micro_batch = data.global_batch = ", batch,
           ", so that one file holds the whole step");

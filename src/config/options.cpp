@@ -82,11 +82,12 @@ std::vector<Option> build() {
       {"data.corpus", needed_by(pretrain) | plan | elastic, field(&S::data, &Data::corpus), "",
        "corpus file that `tenfold prepare` wrote; plan takes vocabulary and rare words from it"},
       {"data.sequence_length", model, field(&S::data, &Data::sequence_length, between(8, 65536)), "tokens",
-       "length to which sequences are packed and padded"},
+       "most tokens of a sequence; whole sentences are packed up to it"},
       {"data.global_batch", model, field(&S::data, &Data::global_batch, between(1, many)), "sequences",
        "sequences a step over all ranks"},
       {"data.micro_batch", model | elastic, field(&S::data, &Data::micro_batch, between(1, many)), "sequences",
-       "sequences a forward pass; auto: largest divisor of global_batch / data ranks up to 32"},
+       "row budget of a forward pass in sequences of full length, filled with whole sequences; auto: 32, or a rank's "
+       "share"},
 
       {"corpus.text", needed_by(prepare), repeated(&S::corpus, &Corpus::text), "",
        "text file, plain or gzip: one paragraph a line, a blank line between documents"},
@@ -119,6 +120,8 @@ std::vector<Option> build() {
        "dropout of attention probabilities"},
       {"model.position", model, field(&S::model, &Model::position), "",
        "absolute as in BERT, with T5's relative bias, or untied: TUPE"},
+      {"model.layer_norm_epsilon", model, field(&S::model, &Model::layer_norm_epsilon, above(0)), "",
+       "added to the variance in layer norms; 1e-12 in BERT as first published"},
       {"model.untie_cls", model, field(&S::model, &Model::untie_cls), "", "free [CLS] from positions", &tupe},
       {"model.relative_buckets", model, field(&S::model, &Model::relative_buckets, between(4, 1024)), "",
        "buckets of the relative bias, half of them a direction; even", &relative},
@@ -127,7 +130,7 @@ std::vector<Option> build() {
 
       {"objective.kind", model, field(&S::objective, &Objective::kind), "", "pre-training task"},
       {"objective.mask_rate", model, field(&S::objective, &Objective::mask_rate, strictly_between(0, 1)), "",
-       "share of tokens selected for prediction"},
+       "share of tokens selected for prediction, [SEP] among them, [CLS] under mlm only"},
       {"objective.leave_unmasked", model, field(&S::objective, &Objective::leave_unmasked, between(0, 1)), "",
        "share of the selected that stay as they are; auto: 0.1 for mlm, else 0"},
       {"objective.replace_random", model, field(&S::objective, &Objective::replace_random, between(0, 1)), "",
@@ -145,7 +148,9 @@ std::vector<Option> build() {
       {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
        "the same at the last step, linear in between; auto: as temperature", &exact_sampling},
       {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
-       "exact: distinct, without the truth; released: as the released code draws", &multiple_choice},
+       "exact: distinct, without the truth; released: as the released code, all tokens but [PAD] and [NOTA], repeats "
+       "too",
+       &multiple_choice},
 
       {"notes.enabled", model, field(&S::notes, &Notes::enabled), "", "take notes on rare words"},
       {"notes.mix", model, field(&S::notes, &Notes::mix, between(0, 1)), "", "share of the note in a rare word's input",

@@ -33,7 +33,7 @@ struct DataSettings {
   std::string corpus;
   int sequence_length = 128;
   int global_batch = 64;
-  std::optional<int> micro_batch;  ///< unset: largest divisor of global batch / data ranks not above 32
+  std::optional<int> micro_batch;  ///< unset: 32, or a rank's share if that is less
 };
 
 struct CorpusSettings {
@@ -61,6 +61,7 @@ struct ModelSettings {
   double attention_dropout = 0.1;
   PositionEncoding position = PositionEncoding::tupe_r;
   bool untie_cls = true;
+  double layer_norm_epsilon = 1e-5;
   int relative_buckets = 32;
   int relative_max_distance = 128;
 };

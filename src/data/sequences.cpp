@@ -7,12 +7,13 @@ namespace tenfold {
 CorpusSequences::CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins)
     : corpus_(corpus), begins_(std::move(begins)), split_(split) {}
 
-std::int64_t CorpusSequences::read(std::int64_t index, std::span<std::int32_t> tokens) const {
-  const std::int64_t begin = begins_[static_cast<std::size_t>(index)];
-  const std::int64_t length = begins_[static_cast<std::size_t>(index) + 1] - begin;
-  tokens[0] = class_token;
-  corpus_.read_tokens(split_, begin, tokens.subspan(1, static_cast<std::size_t>(length)));
-  return length + 1;
+std::int64_t CorpusSequences::length(std::int64_t index) const {
+  return begins_[static_cast<std::size_t>(index) + 1] - begins_[static_cast<std::size_t>(index)] + 1;
+}
+
+void CorpusSequences::read(std::int64_t index, std::span<std::int32_t> tokens) const {
+  tokens[0] = corpus_.vocabulary().special.cls;
+  corpus_.read_tokens(split_, begins_[static_cast<std::size_t>(index)], tokens.subspan(1));
 }
 
 void CorpusSequences::rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const {
@@ -31,11 +32,10 @@ void RandomSequences::rare_words(std::int64_t index, std::vector<RareOccurrence>
     words.push_back({static_cast<std::int32_t>(random.below(rare_keys)), begin, begin + 2});
 }
 
-std::int64_t RandomSequences::read(std::int64_t index, std::span<std::int32_t> tokens) const {
+void RandomSequences::read(std::int64_t index, std::span<std::int32_t> tokens) const {
   RandomSequence random(stream_key(seed_, "random.sequences"), 0, static_cast<std::uint64_t>(index));
   for (std::int32_t& token : tokens) token = random_token(vocabulary_, random);
-  tokens[0] = class_token;
-  return static_cast<std::int64_t>(tokens.size());
+  tokens[0] = vocabulary_.special.cls;
 }
 
 }  // namespace tenfold

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/vocabulary.hpp"
 #include "io/corpus.hpp"
 
 namespace tenfold {
@@ -13,8 +14,10 @@ class Sequences {
  public:
   virtual ~Sequences() = default;
   virtual std::int64_t count() const = 0;
-  /// Writes sequence `index` ([CLS] first) into `tokens` [T] and returns its length; the rest is left as it is.
-  virtual std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const = 0;
+  /// Tokens of sequence `index`, [CLS] included.
+  virtual std::int64_t length(std::int64_t index) const = 0;
+  /// Writes sequence `index` ([CLS] first) into `tokens`, of its length.
+  virtual void read(std::int64_t index, std::span<std::int32_t> tokens) const = 0;
   /// Replaces `words` by the rare words that lie whole in sequence `index`, by position in it ([CLS] is 0), in order.
   virtual void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const = 0;
 };
@@ -25,7 +28,8 @@ class CorpusSequences : public Sequences {
   /// `begins`: from pack(). The corpus must outlive this.
   CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
   std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
-  std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+  std::int64_t length(std::int64_t index) const override;
+  void read(std::int64_t index, std::span<std::int32_t> tokens) const override;
   void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override;
 
  private:
@@ -40,14 +44,16 @@ class RandomSequences : public Sequences {
  public:
   static constexpr std::int64_t rare_keys = 20000;
   static constexpr std::uint32_t rare_spacing = 128;
-  RandomSequences(int vocabulary, int length, std::uint64_t seed)
+  RandomSequences(const Vocabulary& vocabulary, int length, std::uint64_t seed)
       : vocabulary_(vocabulary), length_(length), seed_(seed) {}
   std::int64_t count() const override { return std::int64_t{1} << 20; }
-  std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
+  std::int64_t length(std::int64_t /*index*/) const override { return length_; }
+  void read(std::int64_t index, std::span<std::int32_t> tokens) const override;
   void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override;
 
  private:
-  int vocabulary_, length_;
+  Vocabulary vocabulary_;
+  int length_;
   std::uint64_t seed_;
 };
 

@@ -17,16 +17,15 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  void allocate(Arena& arena, const BatchShape& batch, DType type);
+  void allocate(Arena& arena, const RowBudget& budget, DType type);
   void prepare(Queue& queue) { position_.prepare(queue); }
 
-  /// Hidden states [B*T, d] of the last layer; kept until the next forward.
-  const Tensor& forward(const Pass& pass);
-  /// From the gradient of the hidden states in gradient().
+  /// Hidden states [n, d] of the last layer, of the computed rows; kept until the next forward.
+  Tensor forward(const Pass& pass);
+  /// Where a head leaves the gradient of the hidden states, [n, d].
+  Tensor gradient(const Pass& pass) const { return pass.rows(gradient_); }
+  /// From that gradient, which is used up. Marks the parameters of each layer as complete.
   void backward(const Pass& pass);
-
-  /// Where the heads leave the gradient of the hidden states, [B*T, d].
-  const Tensor& gradient() const { return gradient_; }
 
   /// Matrix-product FLOPs of one forward over sequences with `tokens` real tokens in all and `squares` = sum of their
   /// squared lengths.

@@ -1,10 +1,14 @@
 #pragma once
-// Masked-LM head on selected rows: dense, GELU, layer norm, product with the token table (tied) and a vocabulary bias.
-// The loss's scale is known before the forward pass, so that logits turn into their gradient at once, a block of rows
+// Masked-LM head on selected rows: dense, GELU, layer norm, product with the token table (tied) and a vocabulary bias:
+//
+//   logits = LN(gelu(h W^T + b)) E^T + b_v,  loss = sum of -log softmax(logits)[label]
+//
+// The loss's weight is known before the forward pass, so that logits turn into their gradient at once, a block of rows
 // at a time; [R, V] never exists whole.
 
 #include "kernels/sample_tokens.hpp"
 #include "model/head_transform.hpp"
+#include "model/masked_batch.hpp"
 #include "model/pass.hpp"
 
 namespace tenfold {
@@ -19,15 +23,23 @@ struct TokenSampling {
 
 class LanguageModelHead {
  public:
-  /// `width`: of the hidden states; `vocabulary_bias`: f32 [V].
-  LanguageModelHead(Parameters& parameters, const std::string& prefix, int width, ParameterView vocabulary_bias);
-  void allocate(Arena& arena, const BatchShape& batch, DType type);
+  /// What the head reads and where its gradients go, in training.
+  struct Targets {
+    Tensor table;           ///< [V, d]
+    Tensor table_gradient;  ///< f32 [V, d], added to
+    Tensor weight;          ///< f32 [1], of the sum of losses
+  };
 
-  /// Losses of the selected rows of `hidden` [B*T, d] against `table` [V, d]. With `gradient` (of the hidden states,
-  /// [B*T, d], written) and `table_gradient` (f32 [V, d], added to) also all gradients of weight_mlm x sum of losses;
-  /// absent: losses only.
-  void forward_backward(const Pass& pass, const Tensor& hidden, const Tensor& table, const Tensor& table_gradient,
-                        const Tensor& gradient, const TokenSampling* sampling = nullptr);
+  /// `width`: of the hidden states; `vocabulary_bias`: f32 [V].
+  LanguageModelHead(Parameters& parameters, const std::string& prefix, int width, float epsilon,
+                    ParameterView vocabulary_bias);
+  void allocate(Arena& arena, std::int64_t most_selected, DType type);
+
+  /// Losses of the selected rows of `hidden`, [n, d]; in training also the gradients of table and vocabulary bias.
+  void forward(const Pass& pass, const SelectedRows& selected, const Tensor& hidden, const Targets& targets,
+               const TokenSampling* sampling = nullptr);
+  /// The rest of the backward pass: writes the gradient of the hidden states, [n, d].
+  void backward(const Pass& pass, const SelectedRows& selected, const Tensor& gradient);
 
   const Tensor& losses() const { return losses_; }    ///< f32 [R], nats; 0 in unused rows
   const Tensor& correct() const { return correct_; }  ///< i32 [R]
@@ -38,10 +50,10 @@ class LanguageModelHead {
   }
 
  private:
-  void score_block(const Pass& pass, std::int64_t first, std::int64_t rows, const Tensor& table,
-                   const Tensor& table_gradient, const TokenSampling* sampling);
+  void score_block(const Pass& pass, const SelectedRows& selected, std::int64_t first, std::int64_t count,
+                   const Targets& targets, const TokenSampling* sampling);
 
-  const Parameters& parameters_;
+  Parameters& parameters_;
   int width_;
   HeadTransform transform_;
   ParameterView vocabulary_bias_;

@@ -9,23 +9,29 @@
 namespace tenfold {
 
 PositionEncoder::PositionEncoder(Parameters& parameters, const std::string& prefix, const PositionShape& shape,
-                                 int width, int heads)
-    : parameters_(parameters), shape_(shape), width_(width), heads_(heads) {
-  const auto add = [&](const char* name, Shape extents, Initial initial) {
-    return parameters.add(prefix + "position." + name, extents, initial, Storage::master);
+                                 const EncoderShape& encoder)
+    : parameters_(parameters),
+      shape_(shape),
+      width_(encoder.width),
+      heads_(encoder.heads),
+      epsilon_(encoder.layer_norm_epsilon) {
+  const auto add = [&](const char* name, Shape extents, Initial initial, TensorSplit split = TensorSplit::none) {
+    return parameters.add(prefix + "position." + name, extents, initial, Storage::master, split);
   };
-  const std::int64_t d = width;
+  const std::int64_t d = width_;
   if (shape.untied) {
     table_ = add("table.weight", {shape.length, d}, Initial::normal);
     gain_ = add("layer_norm.weight", {d}, Initial::one);
     bias_ = add("layer_norm.bias", {d}, Initial::zero);
-    query_weight_ = add("query.weight", {d, d}, Initial::normal);
-    query_bias_ = add("query.bias", {d}, Initial::zero);
-    key_weight_ = add("key.weight", {d, d}, Initial::normal);
-    key_bias_ = add("key.bias", {d}, Initial::zero);
+    query_weight_ = add("query.weight", {d, d}, Initial::normal, TensorSplit::rows);
+    query_bias_ = add("query.bias", {d}, Initial::zero, TensorSplit::rows);
+    key_weight_ = add("key.weight", {d, d}, Initial::normal, TensorSplit::rows);
+    key_bias_ = add("key.bias", {d}, Initial::zero, TensorSplit::rows);
   }
-  if (shape.relative) relative_ = add("relative.weight", {shape.buckets, heads}, Initial::normal);
-  if (shape.relative && shape.untied && shape.untie_cls) cls_ = add("relative.cls", {heads}, Initial::normal);
+  if (shape.relative)
+    relative_ = add("relative.weight", {shape.buckets, heads_}, Initial::normal, TensorSplit::columns);
+  if (shape.relative && shape.untied && shape.untie_cls)
+    cls_ = add("relative.cls", {heads_}, Initial::normal, TensorSplit::rows);
 }
 
 void PositionEncoder::allocate(Arena& arena) {
@@ -64,7 +70,8 @@ kernels::PositionBias PositionEncoder::weights() const {
 AttentionBias PositionEncoder::forward(Queue& queue) {
   const auto weight = [&](const ParameterView& view) { return parameters_.weight(view); };
   if (shape_.untied) {
-    kernels::layer_norm_forward(queue, weight(table_), weight(gain_), weight(bias_), normalised_, mean_, rstd_);
+    kernels::layer_norm_forward(queue, weight(table_), weight(gain_), weight(bias_), epsilon_, normalised_, mean_,
+                                rstd_);
     kernels::linear_forward(queue, normalised_, weight(query_weight_), weight(query_bias_), query_);
     kernels::linear_forward(queue, normalised_, weight(key_weight_), weight(key_bias_), key_);
   }
@@ -85,7 +92,7 @@ void PositionEncoder::backward(Queue& queue) {
   if (!shape_.untied) return;
   kernels::linear_backward_weight(queue, query_gradient_, normalised_, grad(query_weight_), grad(query_bias_));
   kernels::linear_backward_weight(queue, key_gradient_, normalised_, grad(key_weight_), grad(key_bias_));
-  kernels::linear_backward_input(queue, query_gradient_, weight(query_weight_), normalised_gradient_);
+  kernels::linear_backward_input(queue, query_gradient_, weight(query_weight_), normalised_gradient_, false);
   kernels::linear_backward_input(queue, key_gradient_, weight(key_weight_), normalised_gradient_, true);
   kernels::layer_norm_backward(queue, normalised_gradient_, weight(table_), weight(gain_), mean_, rstd_,
                                normalised_gradient_, grad(gain_), grad(bias_));

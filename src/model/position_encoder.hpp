@@ -21,7 +21,8 @@ struct PositionShape {
 
 class PositionEncoder {
  public:
-  PositionEncoder(Parameters& parameters, const std::string& prefix, const PositionShape& shape, int width, int heads);
+  PositionEncoder(Parameters& parameters, const std::string& prefix, const PositionShape& shape,
+                  const EncoderShape& encoder);
   void allocate(Arena& arena);
   /// Copies the bucket table to the device; before the first forward.
   void prepare(Queue& queue);
@@ -40,6 +41,7 @@ class PositionEncoder {
   const Parameters& parameters_;
   PositionShape shape_;
   int width_, heads_;
+  float epsilon_;
   ParameterView table_, gain_, bias_, query_weight_, query_bias_, key_weight_, key_bias_, relative_, cls_;
   Tensor normalised_, mean_, rstd_, query_, key_, query_gradient_, key_gradient_, normalised_gradient_, buckets_;
   Tensor value_, gradient_;

@@ -46,24 +46,22 @@ std::vector<T> by_key(Communicator& data, std::span<const T> share, std::int64_t
 }  // namespace
 
 NoteDictionary::NoteDictionary(Communicator& data, std::int64_t keys, int width, float rate, std::int64_t capacity,
-                               std::uint64_t seed, Arena& arena)
+                               Arena& host, Arena& device)
     : data_(data),
-      table_(std::make_unique<detail::NoteTable>(arena, keys, width, rate, capacity, data.rank(), data.size())),
-      rows_(arena.allocate(DType::f32, {capacity, width})),
+      table_(std::make_unique<detail::NoteTable>(host, keys, width, rate, capacity, data.rank(), data.size())),
+      rows_(device.allocate(DType::f32, {capacity, width})),
       exchange_(std::make_unique<detail::NoteExchange>(data, *table_, capacity)),
       look_ups_(std::make_unique<detail::NoteExchange>(data, *table_, 0)) {
   staged_.reserve(static_cast<std::size_t>(capacity * width));
+}
+
+void NoteDictionary::initialise(std::uint64_t seed) {
   table_->initialise(seed);
 }
 
 NoteDictionary::~NoteDictionary() {
   retire(exchange_);
   retire(look_ups_);
-}
-
-void NoteDictionary::plan(Arena& arena, std::int64_t keys, int width, std::int64_t capacity, int ranks) {
-  const detail::NoteTable table(arena, keys, width, 0.0F, 0, 0, ranks);
-  arena.allocate(DType::f32, {capacity, width});
 }
 
 void NoteDictionary::request(std::span<const std::int32_t> keys) {

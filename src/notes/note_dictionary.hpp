@@ -68,16 +68,16 @@ struct NoteSnapshot {
 class NoteDictionary {
  public:
   /// `keys` rare words of width d; `rate` is the weight of a step's mean (gamma). A rank asks for at most `capacity`
-  /// rows a step; exchange buffers are made for as many contributions and grow where more arrive. Rows begin as N(0,
-  /// 0.02), each from a Philox stream of `seed` and its key. Collective; `data` must outlive the dictionary.
-  NoteDictionary(Communicator& data, std::int64_t keys, int width, float rate, std::int64_t capacity,
-                 std::uint64_t seed, Arena& arena);
+  /// rows a step; exchange buffers are made for as many contributions and grow where more arrive. The table lies in
+  /// host memory, rows that were asked for on the device. Collective; `data` must outlive the dictionary.
+  NoteDictionary(Communicator& data, std::int64_t keys, int width, float rate, std::int64_t capacity, Arena& host,
+                 Arena& device);
   ~NoteDictionary();
   NoteDictionary(const NoteDictionary&) = delete;
   NoteDictionary& operator=(const NoteDictionary&) = delete;
 
-  /// Takes from a planning arena what the constructor takes on rank 0 of `ranks`.
-  static void plan(Arena& arena, std::int64_t keys, int width, std::int64_t capacity, int ranks);
+  /// Rows begin as N(0, 0.02), each from a Philox stream of `seed` and its key.
+  void initialise(std::uint64_t seed);
 
   // Collective, each once a step in this order. Only wait() and what follows it wait for other
   // ranks; poll() is not collective.

@@ -1,7 +1,9 @@
 #pragma once
 // The small masked-LM network beside the main model: ELECTRA's generator, MC-BERT's meta controller. Same depth,
 // divided widths, own positions, layers and head; it shares the main model's token table E through one Linear A that
-// stands at its input (A E[x]) and makes its output matrix (A E).
+// stands at its input and makes its output matrix:
+//
+//   X0 = dropout(LN(A E[x] + P)),  logits = LN(gelu(h W^T + b)) (A E)^T + b_v
 
 #include "model/encoder.hpp"
 #include "model/language_model_head.hpp"
@@ -12,18 +14,17 @@ namespace tenfold {
 class Generator {
  public:
   /// `name`: "generator" or "controller". `vocabulary_bias`: shared with the main model, or absent for one of its own.
-  Generator(const Settings& settings, const std::string& name, ParameterView tokens, ParameterView vocabulary_bias,
-            Parameters& parameters);
-  void allocate(Arena& arena, const BatchShape& batch, DType type);
+  Generator(const Settings& settings, const std::string& name, const Vocabulary& vocabulary, ParameterView tokens,
+            ParameterView vocabulary_bias, Parameters& parameters);
+  void allocate(Arena& arena, const BatchBudget& budget, DType type);
   void prepare(Queue& queue);
 
-  /// Runs on batch.tokens, adds masked-LM statistics, draws a token for every selected row, and in training the head's
-  /// gradients.
-  void forward(const Pass& pass);
-  /// The rest of the backward pass.
-  void backward(const Pass& pass);
+  void begin_step(Queue& queue, const Counts& counts);
+  /// Runs on the masked tokens, adds masked-LM statistics, draws a token for every selected row.
+  void forward(const Pass& pass, const SelectedRows& selected);
+  void backward(const Pass& pass, const SelectedRows& selected);
 
-  const Tensor& hidden() const { return *hidden_; }         ///< [B*T, dg]
+  const Tensor& hidden() const { return hidden_; }          ///< [n, dg]
   const Tensor& table() const { return table_; }            ///< A E, [V, dg]
   const Tensor& drawn() const { return sampling_.tokens; }  ///< i32 [R]
   const Tensor& excluded() const { return sampling_.excluded; }
@@ -40,15 +41,15 @@ class Generator {
   double fixed_flops() const;
 
  private:
-  const Parameters& parameters_;
+  Parameters& parameters_;
   EncoderShape shape_;
   ParameterView tokens_, projection_, projection_bias_;
   Encoder encoder_;
   ParameterView vocabulary_bias_;
   LanguageModelHead head_;
   TokenSampling sampling_;
-  const Tensor* hidden_ = nullptr;
-  Tensor table_, table_gradient_, table_gradient_compute_, sums_;
+  std::vector<std::int32_t> excluded_;
+  Tensor hidden_, weight_, table_, table_gradient_, table_gradient_compute_, sums_;
 };
 
 }  // namespace tenfold

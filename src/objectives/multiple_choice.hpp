@@ -11,12 +11,13 @@ namespace tenfold {
 
 class MultipleChoice : public Objective {
  public:
-  MultipleChoice(const Settings& settings, int vocabulary, Parameters& parameters);
+  MultipleChoice(const Settings& settings, const Vocabulary& vocabulary, Parameters& parameters);
 
-  void allocate(Arena& arena, const BatchShape& batch, DType type) override;
+  void allocate(Arena& arena, const BatchBudget& budget, DType type) override;
   void prepare(Queue& queue) override;
-  void train(const Pass& pass) override;
-  void evaluate(const Pass& pass) override { forward(pass); }
+  void begin_step(Queue& queue, const StepStart& step) override;
+  Tensor forward(Queue& queue, const MaskedBatch& batch, bool training) override;
+  void backward(Queue& queue, const MaskedBatch& batch) override;
   Tensor sums() const override { return sums_; }
   Tensor masked_losses() const override { return controller_.head().losses(); }
   std::vector<std::pair<std::string, Tensor>> draws() const override {
@@ -28,10 +29,10 @@ class MultipleChoice : public Objective {
   double fixed_flops() const override;
 
  private:
-  void ask(const Pass& pass);
-  void forward(const Pass& pass);
+  void ask(const Pass& pass, const MaskedBatch& batch);
+  void answer(const Pass& pass, const Tensor& hidden);
 
-  const Parameters& parameters_;
+  Parameters& parameters_;
   EncoderShape shape_;
   ObjectiveSettings settings_;
   kernels::CandidateDraws draws_;
@@ -41,7 +42,10 @@ class MultipleChoice : public Objective {
   HeadTransform transform_;
   HeadTransform::Rows rows_;             ///< of the main head, all positions
   HeadTransform::Rows controller_rows_;  ///< of the controller's head, all positions
-  Batch corrupted_;
+  EncoderInput corrupted_;
+  std::int32_t none_of_the_above_;
+  Tensor weight_, used_candidates_, used_negatives_, temperature_;  ///< of the step: f32 [1], i32 [1], i32 [1], f32 [1]
+  Tensor hidden_;
   Tensor tokens_corrupted_, replaced_, negatives_, candidates_, labels_, choice_, losses_, output_gradient_, workspace_;
   Tensor sums_;  ///< controller's 3, choice loss, joint counts of (replaced, choice)
 };

@@ -2,28 +2,22 @@
 // What is learned: an objective owns its networks and turns a micro-batch into losses and gradients. The trainer sees
 // no more than this.
 
-#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/vocabulary.hpp"
 #include "config/settings.hpp"
 #include "model/encoder.hpp"
-#include "model/parameters.hpp"
-#include "model/pass.hpp"
+#include "model/masked_batch.hpp"
 
 namespace tenfold {
 
-/// Global counts of an optimizer step or of a validation, by which losses are divided and FLOPs are known.
-struct Counts {
-  double sequences = 0;
-  double tokens = 0;    ///< real tokens, [CLS] included, padding excluded
-  double squares = 0;   ///< sum of squared sequence lengths
-  double selected = 0;  ///< tokens to be predicted
-
-  /// What a mean over the selected tokens divides by: the mean over none, in a step of few tokens, is taken for 0.
-  double selected_divisor() const { return std::max(selected, 1.0); }
+/// What is known of an optimizer step before its first forward pass.
+struct StepStart {
+  Counts counts;        ///< of all ranks: losses are divided by them
+  double progress = 0;  ///< of the run, in [0, 1]
 };
 
 class Objective {
@@ -31,14 +25,17 @@ class Objective {
   virtual ~Objective() = default;
 
   /// Memory for activations, after Parameters::allocate.
-  virtual void allocate(Arena& arena, const BatchShape& batch, DType type) = 0;
+  virtual void allocate(Arena& arena, const BatchBudget& budget, DType type) = 0;
   /// Constant tables to the device; before the first pass.
   virtual void prepare(Queue& queue) = 0;
 
-  /// Adds the gradients of a micro-batch to the flat buffer and its statistics to sums().
-  virtual void train(const Pass& pass) = 0;
-  /// Adds the statistics only.
-  virtual void evaluate(const Pass& pass) = 0;
+  /// Weights of the losses and what else holds for all micro-batches of a step; the sums begin anew.
+  virtual void begin_step(Queue& queue, const StepStart& step) = 0;
+  /// Adds the statistics of a micro-batch to sums(), and in training what gradients the losses give at once. Returns
+  /// the main model's final hidden states, [n, d]; they stay until the next forward.
+  virtual Tensor forward(Queue& queue, const MaskedBatch& batch, bool training) = 0;
+  /// Adds the gradients of the micro-batch that went forward last, in training. Marks parameters as complete.
+  virtual void backward(Queue& queue, const MaskedBatch& batch) = 0;
 
   /// Running sums on the device, f64; cleared by who reads them.
   virtual Tensor sums() const = 0;
@@ -49,7 +46,7 @@ class Objective {
   /// Masked-LM losses of the last micro-batch's selected rows, f32 [R], nats.
   virtual Tensor masked_losses() const = 0;
 
-  /// What the last micro-batch drew, by name, i32: for a step dump.
+  /// What the last micro-batch drew, by name, i32 [N, ...]: for a step dump.
   virtual std::vector<std::pair<std::string, Tensor>> draws() const { return {}; }
 
   /// Matrix-product FLOPs of training on sequences with these counts, 3 x forward, at `progress` of the run in [0, 1].
@@ -67,9 +64,10 @@ PositionShape position_shape(const ModelSettings& model, int sequence_length);
 std::int32_t candidates_at(const ObjectiveSettings& objective, double progress);
 
 /// InputError if the settings ask for more than a vocabulary of that size has.
-void expect_vocabulary(const ObjectiveSettings& objective, int vocabulary);
+void expect_vocabulary(const ObjectiveSettings& objective, const Vocabulary& vocabulary);
 
 /// The objective that the settings ask for; declares its parameters. InputError as expect_vocabulary.
-std::unique_ptr<Objective> make_objective(const Settings& settings, int vocabulary, Parameters& parameters);
+std::unique_ptr<Objective> make_objective(const Settings& settings, const Vocabulary& vocabulary,
+                                          Parameters& parameters);
 
 }  // namespace tenfold

@@ -14,13 +14,14 @@ constexpr std::int64_t joint_sums = detection_sum + 1;
 constexpr std::int64_t sum_count = joint_sums + 6;
 }  // namespace
 
-ReplacedTokenDetection::ReplacedTokenDetection(const Settings& settings, int vocabulary, Parameters& parameters)
+ReplacedTokenDetection::ReplacedTokenDetection(const Settings& settings, const Vocabulary& vocabulary,
+                                               Parameters& parameters)
     : parameters_(parameters),
       shape_(encoder_shape(settings.model)),
-      weight_(*settings.objective.loss_weight),
-      tokens_(parameters.add("embeddings.token.weight", {vocabulary, shape_.width}, Initial::token_table,
-                             Storage::compute)),
-      generator_(settings, "generator", tokens_, {}, parameters),
+      loss_weight_(*settings.objective.loss_weight),
+      tokens_(parameters.add("embeddings.token.weight", {vocabulary.size, shape_.width}, Initial::token_table,
+                             Storage::compute, TensorSplit::rows)),
+      generator_(settings, "generator", vocabulary, tokens_, {}, parameters),
       encoder_(parameters, "", {tokens_}, shape_, position_shape(settings.model, settings.data.sequence_length),
                settings.run.seed) {
   const std::int64_t d = shape_.width;
@@ -30,13 +31,14 @@ ReplacedTokenDetection::ReplacedTokenDetection(const Settings& settings, int voc
   output_bias_ = parameters.add("discriminator.output.bias", {1}, Initial::zero, Storage::master);
 }
 
-void ReplacedTokenDetection::allocate(Arena& arena, const BatchShape& batch, DType type) {
-  const std::int64_t n = batch.rows();
-  generator_.allocate(arena, batch, type);
-  encoder_.allocate(arena, batch, type);
+void ReplacedTokenDetection::allocate(Arena& arena, const BatchBudget& budget, DType type) {
+  const std::int64_t n = budget.rows;
+  generator_.allocate(arena, budget, type);
+  encoder_.allocate(arena, budget, type);
   for (Tensor* rows : {&dense_, &activated_, &activated_gradient_}) *rows = arena.allocate(type, {n, shape_.width});
   for (Tensor* integers : {&tokens_corrupted_, &replaced_, &predicted_}) *integers = arena.allocate(DType::i32, {n});
   losses_ = arena.allocate(DType::f32, {n});
+  weight_ = arena.allocate(DType::f32, {1});
   sums_ = arena.allocate(DType::f64, {sum_count});
   generator_.set_sums(sums_.rows(0, Generator::sum_count));
 }
@@ -46,37 +48,52 @@ void ReplacedTokenDetection::prepare(Queue& queue) {
   encoder_.prepare(queue);
 }
 
-void ReplacedTokenDetection::forward(const Pass& pass) {
-  Queue& queue = pass.queue;
-  const Batch& batch = pass.batch;
-  const auto grad = [&](const ParameterView& view) { return pass.training ? parameters_.gradient(view) : Tensor(); };
-  generator_.forward(pass);
-  kernels::corrupt_tokens(queue, batch.original, batch.selected_rows, generator_.drawn(), batch.selected,
-                          tokens_corrupted_, replaced_);
-  corrupted_ = batch;
-  corrupted_.tokens = tokens_corrupted_;
-  const Pass main{queue, corrupted_, pass.training, pass.ready, pass.pooled};
-  const Tensor& hidden = encoder_.forward(main);
-  main.take_notes(hidden);
-  kernels::linear_forward(queue, hidden, parameters_.weight(dense_weight_), parameters_.weight(dense_bias_), dense_);
-  kernels::gelu_forward(queue, dense_, activated_, dense_);
-  kernels::replaced_token_loss(queue, activated_, parameters_.weight(output_weight_), parameters_.weight(output_bias_),
-                               replaced_, batch.lengths, batch.weight_second, losses_, predicted_,
-                               pass.training ? activated_gradient_ : Tensor(), grad(output_weight_),
-                               grad(output_bias_));
-  kernels::add_sum(queue, losses_, sums_.rows(detection_sum, 1));
-  kernels::add_joint_counts(queue, replaced_, predicted_, sums_.rows(joint_sums, 6));
-  if (!pass.training) return;
-  kernels::gelu_backward(queue, activated_gradient_, dense_, activated_gradient_);
-  kernels::linear_backward_weight(queue, activated_gradient_, hidden, grad(dense_weight_), grad(dense_bias_));
-  kernels::linear_backward_input(queue, activated_gradient_, parameters_.weight(dense_weight_), encoder_.gradient());
+void ReplacedTokenDetection::begin_step(Queue& queue, const StepStart& step) {
+  generator_.begin_step(queue, step.counts);
+  const auto weight = static_cast<float>(loss_weight_ / step.counts.tokens);
+  queue.copy_in(&weight, weight_);
+  queue.clear(sums_);
 }
 
-void ReplacedTokenDetection::train(const Pass& pass) {
-  forward(pass);
-  pass.complete(dense_weight_.offset);
-  encoder_.backward({pass.queue, corrupted_, true, pass.ready, pass.pooled});
-  generator_.backward(pass);
+Tensor ReplacedTokenDetection::forward(Queue& queue, const MaskedBatch& batch, bool training) {
+  const Pass masked{queue, batch.input, training};
+  generator_.forward(masked, batch.selected);
+  kernels::corrupt_tokens(queue, masked.rows(batch.original), batch.selected.rows, generator_.drawn(),
+                          batch.selected.count, masked.rows(tokens_corrupted_), masked.rows(replaced_));
+  corrupted_ = batch.input;
+  corrupted_.tokens = tokens_corrupted_;
+  const Pass main{queue, corrupted_, training};
+  const Tensor hidden = encoder_.forward(main);
+  detect(main, hidden);
+  return hidden;
+}
+
+void ReplacedTokenDetection::detect(const Pass& pass, const Tensor& hidden) {
+  Queue& queue = pass.queue;
+  const auto wanted = [&](const Tensor& gradient) { return pass.training ? gradient : Tensor(); };
+  const Tensor dense = pass.rows(dense_), activated = pass.rows(activated_), losses = pass.rows(losses_);
+  const Tensor replaced = pass.rows(replaced_), predicted = pass.rows(predicted_);
+  kernels::linear_forward(queue, hidden, parameters_.weight(dense_weight_), parameters_.weight(dense_bias_), dense);
+  kernels::gelu_forward(queue, dense, activated, dense);
+  kernels::replaced_token_loss(queue, activated, corrupted_.rows, parameters_.weight(output_weight_),
+                               parameters_.weight(output_bias_), replaced, weight_, losses, predicted,
+                               wanted(pass.rows(activated_gradient_)), wanted(parameters_.gradient(output_weight_)),
+                               wanted(parameters_.gradient(output_bias_)));
+  kernels::add_sum(queue, losses, sums_.rows(detection_sum, 1));
+  kernels::add_joint_counts(queue, replaced, predicted, sums_.rows(joint_sums, 6));
+  hidden_ = hidden;
+}
+
+void ReplacedTokenDetection::backward(Queue& queue, const MaskedBatch& batch) {
+  const Pass main{queue, corrupted_};
+  const Tensor gradient = main.rows(activated_gradient_);
+  kernels::gelu_backward(queue, gradient, main.rows(dense_), gradient);
+  kernels::linear_backward_weight(queue, gradient, hidden_, parameters_.gradient(dense_weight_),
+                                  parameters_.gradient(dense_bias_));
+  kernels::linear_backward_input(queue, gradient, parameters_.weight(dense_weight_), encoder_.gradient(main), false);
+  parameters_.complete(dense_weight_);
+  encoder_.backward(main);
+  generator_.backward({queue, batch.input}, batch.selected);
 }
 
 std::vector<std::string> ReplacedTokenDetection::metric_names() const {
@@ -99,7 +116,7 @@ void ReplacedTokenDetection::metrics(std::span<const double> sums, const Counts&
   const double replaced = joint[3] + joint[4];
   const double mlm = sums[0] / counts.selected_divisor();
   const double detection = sums[detection_sum] / counts.tokens;
-  const std::array<double, 9> all = {mlm + weight_ * detection,
+  const std::array<double, 9> all = {mlm + loss_weight_ * detection,
                                      mlm,
                                      detection,
                                      sums[1] / counts.selected_divisor(),

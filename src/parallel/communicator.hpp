@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/queue.hpp"
 #include "base/tensor.hpp"
 
 namespace tenfold {
@@ -71,9 +72,16 @@ class Communicator {
     return value;
   }
 
-  /// Starts an in-place sum of an f32 tensor of fewer than 2^31 elements and returns at once; allocates nothing once as
-  /// many requests as now have been outstanding before.
-  virtual Request start_all_reduce_sum(const Tensor& values) = 0;
+  /// How long sums are best cut: bytes of one, and how many may be under way at once.
+  struct Buckets {
+    std::int64_t bytes = 4 << 20;
+    int under_way = 4;
+  };
+  virtual Buckets buckets() const = 0;
+
+  /// Starts an in-place sum of an f32 or f64 tensor of fewer than 2^31 elements, after the work that was issued on the
+  /// queue before, and returns at once; allocates nothing once as many requests as now have been outstanding before.
+  virtual Request start_all_reduce_sum(Queue& queue, const Tensor& values) = 0;
   /// Lets outstanding requests advance; returns at once. Most MPIs move data only inside MPI calls.
   virtual void poll() = 0;
   /// Polls and says whether the request is complete; it must be waited for all the same.

@@ -137,13 +137,12 @@ Request MpiCommunicator::take_slot() {
   return request;
 }
 
-Request MpiCommunicator::start_all_reduce_sum(const Tensor& values) {
+Request MpiCommunicator::start_all_reduce_sum(Queue& /*queue*/, const Tensor& values) {
   TENFOLD_VERIFY(values.device() == DeviceKind::host, "MPI sums host tensors");
   if (size_ == 1) return {};
   const Request request = take_slot();
-  TENFOLD_MPI(MPI_Iallreduce(MPI_IN_PLACE, values.data<float>(),
-                             mpi_count(static_cast<std::uint64_t>(values.elements())), MPI_FLOAT, MPI_SUM, comm_,
-                             &request_of(request)));
+  TENFOLD_MPI(MPI_Iallreduce(MPI_IN_PLACE, values.raw(), mpi_count(static_cast<std::uint64_t>(values.elements())),
+                             mpi_type(values.dtype()), MPI_SUM, comm_, &request_of(request)));
   return request;
 }
 

@@ -33,7 +33,10 @@ class MpiCommunicator final : public Communicator {
   int size() const override { return size_; }
   void barrier() override;
   std::unique_ptr<Communicator> duplicate() override;
-  Request start_all_reduce_sum(const Tensor& values) override;
+  /// What an MPI library copies of a sum under way lies in host memory: a few of 4 MiB bound it.
+  Buckets buckets() const override { return {}; }
+  /// The queue is one of the host, on which work is done when it is issued.
+  Request start_all_reduce_sum(Queue& queue, const Tensor& values) override;
   void poll() override;
   bool test(Request request) override;
   void wait(Request request) override;

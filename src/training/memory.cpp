@@ -4,9 +4,8 @@
 #include <fstream>
 #include <string>
 
-#include "data/sequences.hpp"
+#include "kernels/device.hpp"
 #include "parallel/agree.hpp"
-#include "training/learner.hpp"
 
 namespace tenfold {
 
@@ -34,44 +33,51 @@ std::int64_t note_bytes(const Settings& settings, const TextFacts& facts) {
 
 TextFacts facts_of(const Corpus& corpus) {
   const std::int64_t tokens = corpus.tokens(Split::train);
-  return {.vocabulary = corpus.vocabulary_size(),
+  return {.vocabulary = corpus.vocabulary(),
           .rare_words = corpus.rare_keys(),
           .rare_share = static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(tokens),
           .tokens = tokens + corpus.tokens(Split::validation)};
 }
 
 TextFacts facts_of_random(const Settings& settings) {
-  return {.vocabulary = settings.tokenizer.size(),
+  return {.vocabulary = {settings.tokenizer.size()},
           .rare_words = RandomSequences::rare_keys,
           .rare_share = 1.0 / RandomSequences::rare_spacing,
           .tokens = 0};
+}
+
+PlannedTrainer::PlannedTrainer(const Settings& settings, const TextFacts& facts)
+    : device_(kernels::make_device(DeviceKind::host)),
+      queue_(device_->make_queue()),
+      tensors_(*device_, MemoryKind::device, Arena::Mode::plan),
+      host_(*device_, MemoryKind::pinned, Arena::Mode::plan),
+      data_(*settings.parallel.data),
+      sequences_(facts.vocabulary, settings.data.sequence_length, settings.run.seed),
+      trainer_(settings, {sequences_, facts.vocabulary, facts.rare_words}, data_, progress_, *queue_, tensors_, host_) {
 }
 
 MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
   // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 7 to 24
   // MiB for models of 0.1 to 30 M parameters on one to four ranks.
   constexpr std::int64_t libraries = 13 << 20;
-  Arena arena(DeviceKind::host, Arena::Mode::plan);
-  Learner learner(settings, facts.vocabulary, arena);
-  const BatchShape& shape = learner.batch_shape();
-  if (settings.notes.enabled) NoteTaker::plan(arena, settings, facts.rare_words, shape);
+  PlannedTrainer trainer(settings, facts);
   std::int64_t largest_weight = 0;
-  for (const Parameter& parameter : learner.parameters().all())
+  for (const Parameter& parameter : trainer->parameters().all())
     largest_weight = std::max(largest_weight, parameter.elements());
-  const std::int64_t micro_batches = settings.data.global_batch / *settings.parallel.data / shape.sequences;
-  return {.tensors = static_cast<std::int64_t>(arena.bytes()),
-          .batches = 2 * micro_batches * host_bytes(shape, settings.notes.enabled),
-          .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
-          .reductions = GradientReducer::bytes_under_way(learner.parameters().padded_size(), *settings.parallel.data),
-          .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
-          .sequences = facts.tokens / (shape.length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),
-          .fixed = libraries};
+  return {
+      .tensors = static_cast<std::int64_t>(trainer.tensors().bytes()),
+      .host = static_cast<std::int64_t>(trainer.host().bytes()),
+      .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
+      .reductions = trainer->reducer().bytes_under_way(),
+      .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
+      .sequences = facts.tokens / (settings.data.sequence_length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),
+      .fixed = libraries};
 }
 
 MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world) {
   const MemoryPlan plan = plan_memory(settings, facts);
   MpiCommunicator node = world.split_node();
-  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.batches);
+  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.host);
   agree(world, [&] {
     const std::string host = "/proc/meminfo";
     const auto available = static_cast<std::int64_t>(bytes_of(host, "MemAvailable:") + bytes_of(host, "SwapFree:"));

@@ -7,12 +7,14 @@
 #include "config/settings.hpp"
 #include "io/corpus.hpp"
 #include "parallel/mpi_communicator.hpp"
+#include "parallel/planned_communicator.hpp"
+#include "training/trainer.hpp"
 
 namespace tenfold {
 
 /// What a plan must know of the text.
 struct TextFacts {
-  int vocabulary;
+  Vocabulary vocabulary;
   std::int64_t rare_words;
   double rare_share;    ///< their occurrences a token
   std::int64_t tokens;  ///< 0: not known
@@ -23,14 +25,33 @@ TextFacts facts_of_random(const Settings& settings);
 
 /// Bytes of a rank beyond what a process has when it starts.
 struct MemoryPlan {
-  std::int64_t tensors;     ///< of the arena
-  std::int64_t batches;     ///< of this step and the next, as the host makes them
+  std::int64_t tensors;     ///< of the device
+  std::int64_t host;        ///< batches of this step and the next, as the host makes them, and the note table
   std::int64_t products;    ///< the largest weight once more, as products read it
   std::int64_t reductions;  ///< gradients under way between ranks
   std::int64_t notes;       ///< on their way between ranks, beside the dictionary's tensors
   std::int64_t sequences;   ///< where every sequence of the corpus begins
   std::int64_t fixed;       ///< what grows with none of these
-  std::int64_t total() const { return tensors + batches + products + reductions + notes + sequences + fixed; }
+  std::int64_t total() const { return tensors + host + products + reductions + notes + sequences + fixed; }
+};
+
+/// The trainer of a run that takes no memory, on rank 0 of its data ranks. `settings` resolved.
+class PlannedTrainer {
+ public:
+  PlannedTrainer(const Settings& settings, const TextFacts& facts);
+  Trainer& operator*() { return trainer_; }
+  Trainer* operator->() { return &trainer_; }
+  const Arena& tensors() const { return tensors_; }
+  const Arena& host() const { return host_; }
+
+ private:
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Queue> queue_;
+  Arena tensors_, host_;
+  PlannedCommunicator data_;
+  Progress progress_;
+  RandomSequences sequences_;
+  Trainer trainer_;
 };
 
 /// `settings` resolved.

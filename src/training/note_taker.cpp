@@ -2,54 +2,34 @@
 
 #include <algorithm>
 
+#include "kernels/notes.hpp"
+
 namespace tenfold {
 
-namespace {
-
-/// Most rare-word occurrences of a rank's share of a step.
-std::int64_t step_occurrences(const Settings& settings, const BatchShape& shape) {
-  return settings.data.global_batch / *settings.parallel.data / shape.sequences * note_capacity(shape);
-}
-
-/// Most rows that a rank asks for in a step.
-std::int64_t step_capacity(const Settings& settings, std::int64_t keys, const BatchShape& shape) {
-  return std::min(keys, step_occurrences(settings, shape));
-}
-
-std::int64_t look_up_capacity(std::int64_t keys, const BatchShape& shape) {
-  return std::min(keys, note_capacity(shape));
-}
-
-}  // namespace
-
-NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, const BatchShape& shape,
-                     Arena& arena)
+NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, std::size_t micro_batches,
+                     Arena& host, Arena& device)
     : dictionary_(data, keys, settings.model.width, static_cast<float>(settings.notes.update_rate),
-                  step_capacity(settings, keys, shape), settings.run.seed, arena),
-      width_(settings.model.width),
-      looked_up_(arena.allocate(DType::f32, {look_up_capacity(keys, shape), settings.model.width})) {
-  const auto occurrences = static_cast<std::size_t>(step_occurrences(settings, shape));
-  keys_.reserve(occurrences);
-  sources_.reserve(occurrences);
-  vectors_.reserve(occurrences * static_cast<std::size_t>(width_));
-}
-
-void NoteTaker::plan(Arena& arena, const Settings& settings, std::int64_t keys, const BatchShape& shape) {
-  NoteDictionary::plan(arena, keys, settings.model.width, step_capacity(settings, keys, shape),
-                       *settings.parallel.data);
-  arena.allocate(DType::f32, {look_up_capacity(keys, shape), settings.model.width});
+                  std::min(keys, static_cast<std::int64_t>(micro_batches) * note_capacity(batch_budget(settings))),
+                  host, device),
+      width_(settings.model.width) {
+  const std::int64_t occurrences = note_capacity(batch_budget(settings));
+  looked_up_ = device.allocate(DType::f32, {std::min(keys, occurrences), width_});
+  pooled_ = device.allocate(DType::f32, {occurrences, width_});
+  const auto of_step = micro_batches * static_cast<std::size_t>(occurrences);
+  keys_.reserve(of_step);
+  sources_.reserve(of_step);
+  vectors_.reserve(of_step * static_cast<std::size_t>(width_));
 }
 
 void NoteTaker::gather_keys(std::span<HostBatch> batches) {
   keys_.clear();
-  for (const HostBatch& batch : batches) keys_.insert(keys_.end(), batch.notes.keys.begin(), batch.notes.keys.end());
+  for (const HostBatch& batch : batches) keys_.insert(keys_.end(), batch.keys.begin(), batch.keys.end());
   std::ranges::sort(keys_);
   keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
-  for (HostBatch& batch : batches) {
-    batch.notes.slots.clear();
-    for (std::int32_t key : batch.notes.keys)
-      batch.notes.slots.push_back(static_cast<std::int32_t>(std::ranges::lower_bound(keys_, key) - keys_.begin()));
-  }
+  for (const HostBatch& batch : batches)
+    std::ranges::transform(batch.keys, batch.ints(BatchLayout::note_slots).begin(), [&](std::int32_t key) {
+      return static_cast<std::int32_t>(std::ranges::lower_bound(keys_, key) - keys_.begin());
+    });
 }
 
 void NoteTaker::request(std::span<HostBatch> batches) {
@@ -57,12 +37,13 @@ void NoteTaker::request(std::span<HostBatch> batches) {
   dictionary_.request(keys_);
 }
 
-void NoteTaker::collect(Queue& queue, const HostNotes& host, const NoteBatch& batch) {
+void NoteTaker::collect(Queue& queue, const Tensor& hidden, const HostBatch& host, const DeviceBatch& batch) {
+  kernels::pool_windows(queue, hidden, batch.window_begin, batch.window_end, batch.windows, pooled_);
   const std::size_t count = host.sources.size();
   if (count == 0) return;
   const std::size_t old = vectors_.size();
   vectors_.resize(old + count * static_cast<std::size_t>(width_));
-  queue.copy_out(batch.pooled.rows(0, static_cast<std::int64_t>(count)), vectors_.data() + old);
+  queue.copy_out(pooled_.rows(0, static_cast<std::int64_t>(count)), vectors_.data() + old);
   sources_.insert(sources_.end(), host.sources.begin(), host.sources.end());
 }
 

@@ -11,10 +11,9 @@ namespace tenfold {
 
 class NoteTaker {
  public:
-  /// `keys` rare words. Collective over `data`.
-  NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, const BatchShape& shape, Arena& arena);
-  /// Takes from a planning arena what the constructor would.
-  static void plan(Arena& arena, const Settings& settings, std::int64_t keys, const BatchShape& shape);
+  /// `keys` rare words; steps of at most `micro_batches`. Collective over `data`.
+  NoteTaker(Communicator& data, const Settings& settings, std::int64_t keys, std::size_t micro_batches, Arena& host,
+            Arena& device);
 
   /// Asks for the rows of these micro-batches' rare words and writes their slots. Collective, once a step.
   void request(std::span<HostBatch> batches);
@@ -27,14 +26,15 @@ class NoteTaker {
   void receive(Queue& queue) { rows_ = dictionary_.wait(queue); }
   /// The rows received last, f32 [rows, d].
   const Tensor& rows() const { return rows_; }
-  /// Keeps the new notes of a micro-batch that has gone forward.
-  void collect(Queue& queue, const HostNotes& host, const NoteBatch& batch);
+  /// Keeps the new notes of a micro-batch that has gone forward, from the final hidden states [n, d].
+  void collect(Queue& queue, const Tensor& hidden, const HostBatch& host, const DeviceBatch& batch);
   /// Sends what was collected in `step`. Collective.
   void contribute(std::int64_t step);
 
   /// The rows of one micro-batch's rare words as they are now, and their slots: for validation. Collective.
   const Tensor& look_up(Queue& queue, HostBatch& batch);
 
+  const Tensor& pooled() const { return pooled_; }  ///< f32 [O, d], the notes collected last
   NoteDictionary& dictionary() { return dictionary_; }
 
  private:
@@ -45,7 +45,7 @@ class NoteTaker {
   std::vector<std::int32_t> keys_;  ///< distinct, ascending
   std::vector<NoteSource> sources_;
   std::vector<float> vectors_;
-  Tensor rows_, looked_up_;
+  Tensor rows_, looked_up_, pooled_;
 };
 
 }  // namespace tenfold

@@ -6,6 +6,7 @@
 #include "base/version.hpp"
 #include "config/configuration.hpp"
 #include "data/packing.hpp"
+#include "kernels/device.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/replica_check.hpp"
 #include "training/peak.hpp"
@@ -61,7 +62,7 @@ Corpus open_corpus(const Settings& settings) {
   if (const int wanted = settings.tokenizer.vocabulary_size.value_or(vocabulary); wanted != vocabulary)
     throw InputError(text("tokenizer.vocabulary_size = ", wanted, ", but ", corpus->path(), " has a vocabulary of ",
                           vocabulary, "; prepare a corpus with as many, or give tokenizer.vocabulary_size=auto"));
-  expect_vocabulary(settings.objective, vocabulary);
+  expect_vocabulary(settings.objective, corpus->vocabulary());
   return std::move(*corpus);
 }
 
@@ -71,6 +72,8 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
+      device_(kernels::make_device(DeviceKind::host)),
+      queue_(device_->make_queue()),
       corpus_(open_on_all_ranks(settings, runtime)),
       memory_(plan_that_fits(settings, agree(runtime.world(), [&] { return facts_of(corpus_); }), runtime.world())),
       peak_(measure_peak()),
@@ -78,43 +81,35 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
       folder_(open_folder()),
-      arena_(queue_.device()),
-      learner_(settings, corpus_.vocabulary_size(), arena_),
-      notes_(make_notes()),
-      reducer_(grid_.data(), learner_.parameters().gradients()),
-      pipeline_(train_, settings, corpus_.vocabulary_size(), learner_.batch_shape(), grid_.data(), notes_.get()),
-      validator_(held_out_, settings, corpus_.vocabulary_size(), grid_.data().rank(), grid_.data().size()) {
+      tensors_(*device_),
+      host_(*device_, MemoryKind::pinned),
+      trainer_(settings, training_text(), grid_.data(), runtime.progress(), *queue_, tensors_, host_),
+      validator_(held_out_, settings, corpus_.vocabulary(), grid_.data(), host_) {
   state_.configuration = to_ini(settings, "pretrain");
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
-  learner_.initialise(queue_);
+  trainer_.initialise();
   const std::vector<DamagedCheckpoint> skipped = resume();
   expect_room();
   start_reporting(library_versions);
   for (const DamagedCheckpoint& damaged : skipped)
     say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
-  queue_.observe([this](const char* label, bool begin) {
-    if (begin) runtime_.progress().region(label);
-    reducer_.poll();
-    if (notes_) notes_->dictionary().poll();
-  });
 }
 
 double Pretraining::measure_peak() {
-  queue_.observe([this](const char* label, bool begin) {
-    if (begin) runtime_.progress().region(label);
-  });
-  const double peak = measure_matmul_peak(queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
+  queue_->observe([this](const char* label) { runtime_.progress().region(label); });
+  const double peak = measure_matmul_peak(*queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
   reset_peak_resident_bytes();  // the operands are gone
   return runtime_.world().all_reduce_sum(peak);
 }
 
-std::unique_ptr<NoteTaker> Pretraining::make_notes() {
-  if (!settings_.notes.enabled) return nullptr;
+TrainingText Pretraining::training_text() {
+  TrainingText text{train_, corpus_.vocabulary()};
+  if (!settings_.notes.enabled) return text;
   const auto words = agree(runtime_.world(), [&] { return corpus_.rare_words(); });
   for (const RareWord& word : words) note_words_ += word.text + '\n';
-  return std::make_unique<NoteTaker>(grid_.data(), settings_, static_cast<std::int64_t>(words.size()),
-                                     learner_.batch_shape(), arena_);
+  text.rare_words = static_cast<std::int64_t>(words.size());
+  return text;
 }
 
 std::unique_ptr<RunFolder> Pretraining::open_folder() {
@@ -151,8 +146,8 @@ std::vector<DamagedCheckpoint> Pretraining::resume() {
     state_.tokens = stored.tokens;
     state_.skipped = stored.skipped;
     state_.skipped_in_row = stored.skipped_in_row;
-    restore(checkpoint, queue_, learner_);
-    if (notes_) restore_notes(checkpoint, notes_->dictionary());
+    restore(checkpoint, *queue_, trainer_);
+    if (trainer_.notes() != nullptr) restore_notes(checkpoint, trainer_.notes()->dictionary());
   });
   resumed_at_ = state_.step;
   return found.damaged;
@@ -179,35 +174,40 @@ void Pretraining::start_reporting(const std::map<std::string, std::string>& libr
     if (!folder_) return;
     manifest_ = std::make_unique<Manifest>(
         folder_->manifest(), RunDescription{to_map(settings_, "pretrain"), library_versions, hosts, corpus_.path(),
-                                            corpus_.digest(), learner_.parameters().count(), state_.step});
+                                            corpus_.digest(), trainer_.parameters().count(), state_.step});
     const TraceHeader header{{{"configuration", state_.configuration}, {"version", text(version(), " ", git_commit())}},
                              {{"hosts", hosts}},
                              {{"seed", static_cast<std::int64_t>(settings_.run.seed)}}};
-    reporter_ = std::make_unique<Reporter>(settings_, *folder_, header, learner_.objective(), resumed_at_, peak_);
+    reporter_ = std::make_unique<Reporter>(settings_, *folder_, header, trainer_.objective(), resumed_at_, peak_);
   });
-  say(text(resumed_at_ ? "resumed at step " : "new run at step ", state_.step, ": ", learner_.parameters().count(),
+  say(text(resumed_at_ ? "resumed at step " : "new run at step ", state_.step, ": ", trainer_.parameters().count(),
            " parameters, ", train_.count(), " sequences to train on, ", held_out_.count(), " held out, ",
            runtime_.world().size(), " ranks, micro-batch ", *settings_.data.micro_batch));
 }
 
 ExitCode Pretraining::run() {
   if (!resumed_at_) validate();
-  if (state_.step < settings_.run.steps) pipeline_.start(state_.step + 1);
+  if (state_.step < settings_.run.steps) trainer_.start(state_.step + 1);
   bool stopping = false;
   while (state_.step < settings_.run.steps && !stopping) {
     const std::int64_t step = state_.step + 1;
     runtime_.progress().step(step);
-    const StepRecord record = train_step(step);
-    state_.step = step;
-    state_.tokens += static_cast<std::int64_t>(record.counts.tokens);
-    if (reporter_) reporter_->step(record);
-    judge(record.result);
     const bool last = step == settings_.run.steps;
-    if (step % settings_.parallel.replica_check_every == 0)
-      check_replicas(grid_.data(), learner_.parameters().masters(), step);
+    const StepResult result = train_step(last);
+    state_.step = step;
+    state_.tokens += static_cast<std::int64_t>(result.counts.tokens);
+    if (reporter_) reporter_->step(result);
+    judge(result);
+    // MPI only recommends that a sum has the same bits on every rank: step 1 shows whether this one keeps to it.
+    if (step == 1 || step % settings_.parallel.replica_check_every == 0)
+      check_replicas(grid_.data(), trainer_.parameters().masters(), step);
     stopping = signals_.requested(runtime_.world());
+    if (stopping && !last) {  // the time that is left to a run that is asked to stop is for the checkpoint
+      save();
+      break;
+    }
     if (last || step % settings_.validation.every == 0) validate();
-    if (last || stopping || step % settings_.checkpoint.every == 0) save();
+    if (last || step % settings_.checkpoint.every == 0) save();
   }
   report_memory();
   const ExitCode code = state_.step < settings_.run.steps ? ExitCode::stopped : ExitCode::done;
@@ -218,37 +218,17 @@ ExitCode Pretraining::run() {
   return code;
 }
 
-StepRecord Pretraining::train_step(std::int64_t step) {
-  StepRecord record;
-  record.step = step;
-  record.seconds_checkpoint = std::exchange(seconds_checkpoint_, 0.0);
-  record.learning_rate = learning_rate(settings_.optimizer, step, settings_.run.steps);
-  const auto start = Clock::now();
-  const std::span<const HostBatch> batches = pipeline_.advance(queue_, step == settings_.run.steps);
-  record.seconds_data = seconds_since(start);
-  const auto exchange = Clock::now();
-  record.counts = all_reduce(grid_.data(), pipeline_.counts());
-  const double seconds_counts = seconds_since(exchange);
+StepResult Pretraining::train_step(bool last) {
+  trainer_.take_batches(last);
   std::optional<StepDump> dump;
+  const std::int64_t step = state_.step + 1;
   if (step == settings_.debug.dump_step)
-    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), step, state_.configuration, batches.front(),
-                 learner_.batch_shape(), queue_, learner_);
-  record.result =
-      learner_.step(queue_, grid_.data(), reducer_, notes_.get(), batches, record.counts, step, record.learning_rate);
-  if (dump) dump->finish(record.result, queue_, learner_);
-  record.result.seconds_communication += seconds_counts;
-  if (notes_) record.notes = sum_over_ranks(notes_->dictionary().take_statistics());
-  record.flops = learner_.objective().training_flops(record.counts, progress(settings_, step));
-  record.seconds = seconds_since(start);
-  return record;
-}
-
-NoteStatistics Pretraining::sum_over_ranks(NoteStatistics mine) {
-  std::array<double, 5> sums = {static_cast<double>(mine.looked_up), static_cast<double>(mine.updated),
-                                static_cast<double>(mine.dropped), static_cast<double>(mine.bytes), mine.age};
-  grid_.data().all_reduce_sum(std::span<double>(sums));
-  const auto whole = [&](int i) { return static_cast<std::int64_t>(sums[static_cast<std::size_t>(i)]); };
-  return {whole(0), whole(1), whole(2), whole(3), sums[4], mine.seconds_waited};
+    dump.emplace(text(settings_.run.folder, "/dump-step-", step, ".h5"), state_.configuration, step,
+                 settings_.data.sequence_length, trainer_);
+  StepResult result = trainer_.train_step();
+  if (dump) dump->finish(result);
+  result.seconds_checkpoint = std::exchange(seconds_checkpoint_, 0.0);
+  return result;
 }
 
 void Pretraining::judge(const StepResult& result) {
@@ -266,17 +246,17 @@ void Pretraining::judge(const StepResult& result) {
 }
 
 void Pretraining::validate() {
-  const Validator::Result result = validator_.run(queue_, grid_.data(), learner_, notes_.get());
+  const Validator::Result result = validator_.run(trainer_, true);
   std::optional<Validator::Result> without_notes;
-  if (notes_) without_notes = validator_.run(queue_, grid_.data(), learner_, nullptr);
+  if (trainer_.notes() != nullptr) without_notes = validator_.run(trainer_, false);
   if (reporter_) reporter_->validation(state_.step, state_.tokens, result, without_notes);
 }
 
 CheckpointContent Pretraining::content(NoteSnapshot& snapshot) {
-  CheckpointContent content = checkpoint_content(state_, queue_, learner_, grid_.data());
-  if (!notes_) return content;
-  snapshot = notes_->dictionary().snapshot();
-  add_notes(snapshot, notes_->dictionary(), note_words_, content);
+  CheckpointContent content = checkpoint_content(state_, *queue_, trainer_, grid_.data());
+  if (trainer_.notes() == nullptr) return content;
+  snapshot = trainer_.notes()->dictionary().snapshot();
+  add_notes(snapshot, trainer_.notes()->dictionary(), note_words_, content);
   return content;
 }
 

@@ -12,7 +12,6 @@
 #include "process/runtime.hpp"
 #include "process/signals.hpp"
 #include "process/watchdog.hpp"
-#include "training/batch_pipeline.hpp"
 #include "training/memory.hpp"
 #include "training/reporter.hpp"
 #include "training/run_state.hpp"
@@ -34,14 +33,13 @@ class Pretraining {
  private:
   std::unique_ptr<RunFolder> open_folder();
   double measure_peak();
-  std::unique_ptr<NoteTaker> make_notes();
-  NoteStatistics sum_over_ranks(NoteStatistics mine);
+  TrainingText training_text();
   CheckpointContent content(NoteSnapshot& snapshot);  ///< of a checkpoint now; the snapshot must outlive it
   std::vector<DamagedCheckpoint> resume();            ///< those that were passed over
   void expect_room();
   void expect_same_run(const RunState& stored) const;
   void start_reporting(const std::map<std::string, std::string>& library_versions);
-  StepRecord train_step(std::int64_t step);
+  StepResult train_step(bool last);
   void judge(const StepResult& result);
   void validate();
   void save();
@@ -53,19 +51,17 @@ class Pretraining {
   ProcessGrid grid_;
   Watchdog watchdog_;
   StopSignals signals_;
-  Queue queue_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Queue> queue_;
   Corpus corpus_;
   MemoryPlan memory_;
   double peak_;               ///< matrix-product FLOP/s of all ranks
   std::size_t start_memory_;  ///< bytes resident before anything of the run was made
   CorpusSequences train_, held_out_;
   std::unique_ptr<RunFolder> folder_;  ///< rank 0 only
-  Arena arena_;
-  Learner learner_;
-  std::string note_words_;            ///< one a line, by key
-  std::unique_ptr<NoteTaker> notes_;  ///< in a run with notes
-  GradientReducer reducer_;
-  BatchPipeline pipeline_;
+  Arena tensors_, host_;
+  std::string note_words_;  ///< one a line, by key, in a run with notes
+  Trainer trainer_;
   Validator validator_;
   RunState state_;
   std::optional<std::int64_t> resumed_at_;

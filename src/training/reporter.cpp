@@ -81,19 +81,19 @@ Reporter::Reporter(const Settings& settings, const RunFolder& folder, const Trac
     mllog_.start("run_start", {{"first_step", last_step_}, {"samples_count", last_step_ * settings.data.global_batch}});
 }
 
-void Reporter::step(const StepRecord& record) {
-  row_.assign(1, record.step);
-  for (double value : record.result.metrics) row_.emplace_back(value);
-  row_.emplace_back(record.learning_rate);
-  row_.emplace_back(record.result.gradient_norm);
-  row_.emplace_back(static_cast<std::int64_t>(record.counts.tokens));
-  row_.emplace_back(static_cast<std::int64_t>(record.counts.sequences));
-  row_.emplace_back(static_cast<std::int64_t>(record.result.skipped));
-  for (double value : {record.seconds, record.seconds_data, record.result.seconds_compute,
-                       record.result.seconds_communication, record.seconds_checkpoint, record.flops})
+void Reporter::step(const StepResult& result) {
+  row_.assign(1, result.step);
+  for (double value : result.metrics) row_.emplace_back(value);
+  row_.emplace_back(result.learning_rate);
+  row_.emplace_back(result.gradient_norm);
+  row_.emplace_back(static_cast<std::int64_t>(result.counts.tokens));
+  row_.emplace_back(static_cast<std::int64_t>(result.counts.sequences));
+  row_.emplace_back(static_cast<std::int64_t>(result.skipped));
+  for (double value : {result.seconds, result.seconds_data, result.seconds_compute, result.seconds_communication,
+                       result.seconds_checkpoint, result.flops})
     row_.emplace_back(value);
   if (settings_.notes.enabled) {
-    const NoteStatistics& notes = record.notes;
+    const NoteStatistics& notes = result.notes;
     for (std::int64_t value : {notes.looked_up, notes.updated, notes.dropped, notes.bytes}) row_.emplace_back(value);
     row_.emplace_back(notes.looked_up > 0 ? notes.age / static_cast<double>(notes.looked_up) : 0.0);
     row_.emplace_back(notes.seconds_waited);
@@ -101,19 +101,18 @@ void Reporter::step(const StepRecord& record) {
   trace_.append("train", row_);
 
   if (steps_ == 0)
-    start_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(record.seconds));
+    start_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(result.seconds));
   ++steps_;
-  skipped_ += record.result.skipped ? 1 : 0;
-  tokens_ += record.counts.tokens;
-  flops_ += record.flops;
-  last_step_ = record.step;
-  last_loss_ = record.result.metrics.front();
-  const bool due =
-      record.step % settings_.log.every == 0 || record.step == settings_.run.steps || record.result.skipped;
+  skipped_ += result.skipped ? 1 : 0;
+  tokens_ += result.counts.tokens;
+  flops_ += result.flops;
+  last_step_ = result.step;
+  last_loss_ = result.metrics.front();
+  const bool due = result.step % settings_.log.every == 0 || result.step == settings_.run.steps || result.skipped;
   constexpr std::chrono::milliseconds interval{200};
   const bool redraw = terminal_ && (!progress_shown_ || Clock::now() - last_shown_ >= interval);
   if (!due && !redraw) return;
-  const std::string line = describe(record);
+  const std::string line = describe(result);
   if (due) log_.line(line);
   if (redraw)
     show_progress(line);
@@ -121,16 +120,16 @@ void Reporter::step(const StepRecord& record) {
     std::cout << line << std::endl;
 }
 
-std::string Reporter::describe(const StepRecord& record) const {
+std::string Reporter::describe(const StepResult& result) const {
   std::ostringstream out;
-  out << "step " << record.step << '/' << settings_.run.steps << std::fixed << std::setprecision(4) << "  loss "
-      << record.result.metrics.front() << std::scientific << std::setprecision(2) << "  lr " << record.learning_rate
-      << std::fixed << std::setprecision(3) << "  norm " << record.result.gradient_norm << std::setprecision(0) << "  "
-      << record.counts.tokens / record.seconds << " tokens/s  " << std::setprecision(1)
-      << record.flops / record.seconds / giga << " GFLOP/s  left "
+  out << "step " << result.step << '/' << settings_.run.steps << std::fixed << std::setprecision(4) << "  loss "
+      << result.metrics.front() << std::scientific << std::setprecision(2) << "  lr " << result.learning_rate
+      << std::fixed << std::setprecision(3) << "  norm " << result.gradient_norm << std::setprecision(0) << "  "
+      << result.counts.tokens / result.seconds << " tokens/s  " << std::setprecision(1)
+      << result.flops / result.seconds / giga << " GFLOP/s  left "
       << duration(seconds_since(start_) / static_cast<double>(steps_) *
-                  static_cast<double>(settings_.run.steps - record.step));
-  if (record.result.skipped) out << "  SKIPPED: loss or gradient not finite";
+                  static_cast<double>(settings_.run.steps - result.step));
+  if (result.skipped) out << "  SKIPPED: loss or gradient not finite";
   return out.str();
 }
 

@@ -10,23 +10,10 @@
 #include "io/mllog.hpp"
 #include "io/run_folder.hpp"
 #include "io/trace.hpp"
-#include "training/learner.hpp"
+#include "training/trainer.hpp"
 #include "training/validator.hpp"
 
 namespace tenfold {
-
-/// One optimizer step as it is recorded.
-struct StepRecord {
-  std::int64_t step = 0;
-  double learning_rate = 0;
-  Counts counts;
-  StepResult result;
-  double flops = 0;
-  double seconds = 0;
-  double seconds_data = 0;
-  double seconds_checkpoint = 0;  ///< spent since the step before
-  NoteStatistics notes;           ///< of all ranks, but the time waited is this rank's
-};
 
 class Reporter {
  public:
@@ -35,7 +22,7 @@ class Reporter {
   Reporter(const Settings& settings, const RunFolder& folder, const TraceHeader& header, const Objective& objective,
            std::optional<std::int64_t> resume_step, double peak);
 
-  void step(const StepRecord& record);
+  void step(const StepResult& result);
   /// `without_notes`: in a run with notes, the same validation as if there were none.
   void validation(std::int64_t step, std::int64_t tokens, const Validator::Result& result,
                   const std::optional<Validator::Result>& without_notes);
@@ -47,7 +34,7 @@ class Reporter {
   void finish(const char* status);
 
  private:
-  std::string describe(const StepRecord& record) const;
+  std::string describe(const StepResult& result) const;
   void show_progress(const std::string& line);
   void clear_progress();
 

@@ -12,38 +12,37 @@ struct Flat {
   Tensor values;
 };
 
-std::array<Flat, 3> flat_buffers(Learner& learner) {
-  return {{{"weights/", learner.parameters().masters()},
-           {"first_moment/", learner.first_moment()},
-           {"second_moment/", learner.second_moment()}}};
+std::array<Flat, 3> flat_buffers(Trainer& trainer) {
+  return {{{"weights/", trainer.parameters().masters()},
+           {"first_moment/", trainer.optimizer().first_moment()},
+           {"second_moment/", trainer.optimizer().second_moment()}}};
 }
 
 /// The part of a parameter that lies in this rank's share of the flat buffer.
-std::vector<TensorPiece> piece_in(const Parameter& parameter, const Queue& queue, const Tensor& flat,
-                                  std::int64_t begin, std::int64_t end) {
+std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin,
+                                  std::int64_t end) {
   const std::int64_t first = std::max(begin, parameter.offset);
   const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
   if (first >= last) return {};
-  return {{first - parameter.offset, queue.in_host_memory(flat.rows(first, last - first)), last - first}};
+  return {{first - parameter.offset, flat.rows(first, last - first).raw(), last - first}};
 }
 
 }  // namespace
 
-CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, Learner& learner,
-                                     const Communicator& data) {
+CheckpointContent checkpoint_content(const RunState& state, Queue& queue, Trainer& trainer, const Communicator& data) {
   CheckpointContent content;
-  const std::int64_t size = learner.parameters().padded_size();
+  const std::int64_t size = trainer.parameters().padded_size();
   const std::int64_t begin = size * data.rank() / data.size();
   const std::int64_t end = size * (data.rank() + 1) / data.size();
-  for (const Flat& flat : flat_buffers(learner))
-    for (const Parameter& parameter : learner.parameters().all())
+  for (const Flat& flat : flat_buffers(trainer))
+    for (const Parameter& parameter : trainer.parameters().all())
       content.tensors.push_back(
-          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, queue, flat.values, begin, end)});
+          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},
                       {"skipped_in_row", state.skipped_in_row},
-                      {"updates", learner.updates()}};
+                      {"updates", trainer.optimizer().updates(queue)}};
   content.texts = {{"configuration", state.configuration}, {"corpus_digest", state.corpus_digest}};
   content.bytes = {{"tokenizer", state.tokenizer}};
   return content;
@@ -55,10 +54,10 @@ RunState read_run_state(const Checkpoint& checkpoint) {
           checkpoint.bytes("tokenizer")};
 }
 
-void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
+void restore(const Checkpoint& checkpoint, Queue& queue, Trainer& trainer) {
   std::vector<float> values;
-  for (const Flat& flat : flat_buffers(learner)) {
-    for (const Parameter& parameter : learner.parameters().all()) {
+  for (const Flat& flat : flat_buffers(trainer)) {
+    for (const Parameter& parameter : trainer.parameters().all()) {
       const std::string name = flat.prefix + parameter.name;
       TENFOLD_VERIFY(checkpoint.has_tensor(name) && checkpoint.shape(name) == parameter.shape, "the checkpoint has no ",
                      name, " of shape ", parameter.shape.describe());
@@ -67,8 +66,8 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
       queue.copy_in(values.data(), Parameters::slice(flat.values, parameter.offset, parameter.shape));
     }
   }
-  learner.set_updates(checkpoint.integer("updates"));
-  learner.parameters().refresh(queue);
+  trainer.optimizer().set_updates(queue, checkpoint.integer("updates"));
+  trainer.parameters().refresh(queue);
 }
 
 void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,

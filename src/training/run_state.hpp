@@ -5,8 +5,8 @@
 #include <string>
 
 #include "io/checkpoint.hpp"
-#include "training/learner.hpp"
 #include "training/note_taker.hpp"
+#include "training/trainer.hpp"
 
 namespace tenfold {
 
@@ -23,8 +23,7 @@ struct RunState {
 
 /// This rank's share of a checkpoint; the learner's memory and the snapshot must stay as they are while it is written.
 /// `words`: of the note dictionary by key, in a run with notes.
-CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, Learner& learner,
-                                     const Communicator& data);
+CheckpointContent checkpoint_content(const RunState& state, Queue& queue, Trainer& trainer, const Communicator& data);
 void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
                CheckpointContent& content);
 
@@ -32,7 +31,7 @@ void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, c
 RunState read_run_state(const Checkpoint& checkpoint);
 
 /// Fills the learner. Throws Error when the checkpoint lacks a tensor or has it in another shape.
-void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner);
+void restore(const Checkpoint& checkpoint, Queue& queue, Trainer& trainer);
 void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary);
 
 }  // namespace tenfold

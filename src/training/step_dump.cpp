@@ -1,5 +1,7 @@
 #include "training/step_dump.hpp"
 
+#include <algorithm>
+
 #include "io/schema.hpp"
 
 namespace tenfold {
@@ -17,55 +19,98 @@ void write(hdf5::File& file, const std::string& name, const Tensor& values, Queu
   write<float>(file, name, host, values.shape());
 }
 
+std::vector<std::int32_t> integers(const Tensor& values, Queue& queue) {
+  std::vector<std::int32_t> host(static_cast<std::size_t>(values.elements()));
+  queue.copy_out(values, host.data());
+  return host;
+}
+
 }  // namespace
 
-StepDump::StepDump(const std::string& path, std::int64_t step, const std::string& configuration, const HostBatch& batch,
-                   const BatchShape& shape, Queue& queue, Learner& learner)
-    : file_(hdf5::File::create(path)) {
+StepDump::StepDump(const std::string& path, const std::string& configuration, std::int64_t step, std::int64_t length,
+                   Trainer& trainer)
+    : trainer_(trainer), length_(length), file_(hdf5::File::create(path)) {
   write_schema(file_, "step dump", 1);
   file_.set_attribute("step", step);
   file_.write_text("configuration", configuration);
-  const Shape rows{shape.sequences, shape.length};
-  write<std::int32_t>(file_, "batch/tokens", batch.tokens, rows);
-  write<std::int32_t>(file_, "batch/original", batch.original, rows);
-  write<std::int32_t>(file_, "batch/lengths", batch.lengths, {shape.sequences});
-  write<std::int32_t>(file_, "batch/selected_rows", batch.selected_rows, {shape.selected});
-  write<std::int32_t>(file_, "batch/labels", batch.labels, {shape.selected});
-  file_.set_attribute("selected", std::int64_t{batch.selected});
-  for (const Parameter& parameter : learner.parameters().all())
-    write(file_, "parameters/" + parameter.name, learner.parameters().master(parameter), queue);
+  write_batch();
+  for (const Parameter& parameter : trainer.parameters().all())
+    write(file_, "parameters/" + parameter.name, trainer.parameters().master(parameter), trainer.queue());
 }
 
-void StepDump::write_draws(Queue& queue, const Learner& learner) {
-  for (const auto& [name, values] : learner.objective().draws()) {
-    std::vector<std::int32_t> host(static_cast<std::size_t>(values.elements()));
-    queue.copy_out(values, host.data());
-    write<std::int32_t>(file_, "draws/" + name, host, values.shape());
-  }
-  const NoteBatch& notes = learner.batch().notes;
-  if (!notes) return;
-  for (const auto& [name, scalar] : {std::pair{"notes", notes.count}, {"windows", notes.windows}}) {
-    std::int32_t count = 0;
-    queue.copy_out(scalar, &count);
-    file_.set_attribute(name, std::int64_t{count});
-  }
-  for (const auto& [name, rows] : {std::pair{"begin", notes.begin},
-                                   {"end", notes.end},
-                                   {"window_begin", notes.window_begin},
-                                   {"window_end", notes.window_end}}) {
-    std::vector<std::int32_t> host(static_cast<std::size_t>(rows.elements()));
-    queue.copy_out(rows, host.data());
-    write<std::int32_t>(file_, std::string("notes/") + name, host, rows.shape());
-  }
-  write(file_, "notes/vectors", notes.vectors, queue);
-  write(file_, "notes/pooled", notes.pooled, queue);
+std::int64_t StepDump::padded(std::int64_t row) const {
+  const auto sequence = std::ranges::upper_bound(offsets_, row) - offsets_.begin() - 1;
+  return sequence * length_ + row - offsets_[static_cast<std::size_t>(sequence)];
 }
 
-void StepDump::finish(const StepResult& result, Queue& queue, Learner& learner) {
+std::vector<std::int32_t> StepDump::pad(std::span<const std::int32_t> rows, std::int64_t width,
+                                        std::int32_t rest) const {
+  const auto sequences = static_cast<std::int64_t>(offsets_.size()) - 1;
+  std::vector<std::int32_t> result(static_cast<std::size_t>(sequences * length_ * width), rest);
+  for (std::int64_t row = 0; row < offsets_.back(); ++row)
+    std::copy_n(rows.begin() + row * width, width, result.begin() + padded(row) * width);
+  return result;
+}
+
+void StepDump::write_batch() {
+  using Layout = BatchLayout;
+  const std::span<HostBatch> batches = trainer_.batches();
+  TENFOLD_VERIFY(batches.size() == 1, "a dump holds a step of one micro-batch, not of ", batches.size());
+  const HostBatch& batch = batches.front();
+  const auto offsets = batch.ints(Layout::offsets).first(batch.sequences + 1);
+  offsets_.assign(offsets.begin(), offsets.end());
+  std::vector<std::int32_t> lengths;
+  for (std::size_t b = 0; b < batch.sequences; ++b) lengths.push_back(offsets_[b + 1] - offsets_[b]);
+  const auto count = static_cast<std::int64_t>(batch.sequences);
+  write<std::int32_t>(file_, "batch/lengths", lengths, {count});
+  for (const auto& [name, part] : {std::pair{"batch/tokens", Layout::tokens}, {"batch/original", Layout::original}})
+    write<std::int32_t>(file_, name, pad(batch.ints(part), 1, 0), {count, length_});
+  const std::int32_t selected = batch.count(Layout::selected);
+  const auto labels = batch.ints(Layout::labels).first(static_cast<std::size_t>(selected));
+  std::vector<std::int32_t> rows;
+  for (std::size_t r = 0; r < labels.size(); ++r)
+    rows.push_back(static_cast<std::int32_t>(padded(batch.ints(Layout::selected_rows)[r])));
+  write<std::int32_t>(file_, "batch/selected_rows", rows, {selected});
+  write<std::int32_t>(file_, "batch/labels", labels, {selected});
+  file_.set_attribute("selected", std::int64_t{selected});
+}
+
+void StepDump::write_draws() {
+  constexpr std::int32_t none = -1;
+  const auto rows = static_cast<std::int64_t>(offsets_.size() - 1) * length_;
+  for (const auto& [name, values] : trainer_.objective().draws()) {
+    const std::int64_t width = values.elements() / values[0];
+    const std::vector<std::int32_t> all = pad(integers(values, trainer_.queue()), width, none);
+    write<std::int32_t>(file_, "draws/" + name, all, values.shape().with_rows(rows));
+  }
+}
+
+void StepDump::write_notes() {
+  Queue& queue = trainer_.queue();
+  const DeviceBatch& batch = trainer_.batch();
+  const NoteInput& notes = batch.masked.input.notes;
+  const auto spans = [&](const std::string& prefix, const Tensor& begin, const Tensor& end, std::int32_t count) {
+    std::vector<std::int32_t> first = integers(begin.rows(0, count), queue), last = integers(end.rows(0, count), queue);
+    for (std::int32_t& row : first) row = static_cast<std::int32_t>(padded(row));
+    for (std::int32_t& row : last) row = static_cast<std::int32_t>(padded(row - 1)) + 1;
+    write<std::int32_t>(file_, "notes/" + prefix + "begin", first, {count});
+    write<std::int32_t>(file_, "notes/" + prefix + "end", last, {count});
+  };
+  const std::int32_t with_note = integers(notes.count, queue).front(), windows = integers(batch.windows, queue).front();
+  file_.set_attribute("notes", std::int64_t{with_note});
+  file_.set_attribute("windows", std::int64_t{windows});
+  spans("", notes.begin, notes.end, with_note);
+  spans("window_", batch.window_begin, batch.window_end, windows);
+  write(file_, "notes/vectors", notes.vectors.rows(0, with_note), queue);
+  write(file_, "notes/pooled", trainer_.notes()->pooled().rows(0, windows), queue);
+}
+
+void StepDump::finish(const StepResult& result) {
   file_.set_attribute("loss", result.metrics.front());
-  write_draws(queue, learner);
-  for (const Parameter& parameter : learner.parameters().all())
-    write(file_, "gradients/" + parameter.name, learner.parameters().gradient(parameter), queue);
+  write_draws();
+  if (trainer_.notes() != nullptr) write_notes();
+  for (const Parameter& parameter : trainer_.parameters().all())
+    write(file_, "gradients/" + parameter.name, trainer_.parameters().gradient(parameter), trainer_.queue());
   file_.close();
 }
 

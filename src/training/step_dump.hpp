@@ -4,21 +4,30 @@
 #include <string>
 
 #include "io/hdf5.hpp"
-#include "training/learner.hpp"
+#include "training/trainer.hpp"
 
 namespace tenfold {
 
 class StepDump {
  public:
-  /// Creates the file and writes what the step starts from: configuration, batch and weights.
-  StepDump(const std::string& path, std::int64_t step, const std::string& configuration, const HostBatch& batch,
-           const BatchShape& shape, Queue& queue, Learner& learner);
+  /// Creates the file and writes what the step starts from: configuration, its one micro-batch and weights. Sequences
+  /// are written padded to `length` tokens, row t of sequence b as b * length + t.
+  StepDump(const std::string& path, const std::string& configuration, std::int64_t step, std::int64_t length,
+           Trainer& trainer);
   /// Writes what the step drew and computed: loss and gradients, before clipping.
-  void finish(const StepResult& result, Queue& queue, Learner& learner);
+  void finish(const StepResult& result);
 
  private:
-  void write_draws(Queue& queue, const Learner& learner);
+  std::int64_t padded(std::int64_t row) const;
+  /// [B * length, ...] of the rows [N, ...], `rest` elsewhere.
+  std::vector<std::int32_t> pad(std::span<const std::int32_t> rows, std::int64_t width, std::int32_t rest) const;
+  void write_batch();
+  void write_draws();
+  void write_notes();
 
+  Trainer& trainer_;
+  std::int64_t length_;
+  std::vector<std::int32_t> offsets_;  ///< of the sequences in use, and their end
   hdf5::File file_;
 };
 

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "training/learner.hpp"
+#include "training/trainer.hpp"
 
 namespace tenfold {
 
@@ -16,23 +16,25 @@ class Validator {
     double near_rare_word, of_rare_word, with_rare_word, without_rare_word;
   };
 
-  /// Takes the first min(wanted, sequences.count()) sequences of a fixed order; `rank` of `ranks` takes an equal part.
-  Validator(const Sequences& sequences, const Settings& settings, int vocabulary, int rank, int ranks);
+  /// Takes the first min(wanted, sequences.count()) sequences of a fixed order; each rank of `data` takes an equal
+  /// part.
+  Validator(const Sequences& sequences, const Settings& settings, const Vocabulary& vocabulary, Communicator& data,
+            Arena& host);
 
   struct Result {
     std::vector<double> metrics;  ///< as objective().metric_names()
     MaskedLosses masked_losses;   ///< of the masked-LM loss
   };
-  /// `notes`: absent, as if there were none. Collective over `data`.
-  Result run(Queue& queue, Communicator& data, Learner& learner, NoteTaker* notes);
+  /// `with_notes`: as they are now; else as if there were none. Collective over `data`.
+  Result run(Trainer& trainer, bool with_notes);
 
  private:
   void add_split(std::span<const float> losses);
 
-  BatchShape shape_;
+  Communicator& data_;
+  BatchBudget budget_;
   BatchBuilder builder_;
   std::vector<Sample> samples_;
-  std::size_t batches_;  ///< micro-batches, the same on all ranks
   HostBatch batch_;
   std::array<double, 8> split_{};  ///< sums and counts by neighbourhood
 };

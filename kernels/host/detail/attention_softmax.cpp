@@ -110,77 +110,78 @@ void finish(float* row, float reciprocal, const DropoutMask* mask, const std::ui
 
 }  // namespace
 
-std::int64_t softmax_scratch(std::int64_t length) {
-  return together * length * 3 + DropoutMask::buffer_size(together * length);
+std::int64_t softmax_scratch(std::int64_t longest) {
+  return together * longest * 3 + DropoutMask::buffer_size(together * longest + lanes);
 }
 
 template <class T>
 void attention_softmax(const SoftmaxShape& shape, const SoftmaxDropout& dropout, const float* bias, float* scores,
                        float* scratch, T* kept, T* dropped) {
-  const auto [length, count, scale] = shape;
-  auto* draw_buffer = reinterpret_cast<std::uint16_t*>(scratch + length);
+  const auto [length, stride, longest, scale] = shape;
+  auto* draw_buffer = reinterpret_cast<std::uint16_t*>(scratch + stride);
   for (std::int64_t first = 0; first < length; first += together) {
     const std::int64_t rows = std::min(together, length - first);
-    float* group = scores + first * length;
+    float* group = scores + first * stride;
     const std::uint16_t* draws = nullptr;
     if (dropout.mask != nullptr)
-      draws = dropout.mask->draw(dropout.sample, dropout.first + first * length, rows * length, draw_buffer);
+      draws = dropout.mask->draw(dropout.sample, dropout.first + first * longest, rows * longest, draw_buffer);
     float greatest[together], total[together];
     for (std::int64_t r = 0; r < rows; ++r)
-      shift(group + r * length, bias == nullptr ? nullptr : bias + (first + r) * length, scale, count);
-    for (std::int64_t r = 0; r < rows; ++r) greatest[r] = greatest_of(group + r * length, count);
-    for (std::int64_t r = 0; r < rows; ++r) exponentials(group + r * length, greatest[r], count);
-    for (std::int64_t r = 0; r < rows; ++r) total[r] = sum_of(group + r * length, count);
+      shift(group + r * stride, bias == nullptr ? nullptr : bias + (first + r) * longest, scale, length);
+    for (std::int64_t r = 0; r < rows; ++r) greatest[r] = greatest_of(group + r * stride, length);
+    for (std::int64_t r = 0; r < rows; ++r) exponentials(group + r * stride, greatest[r], length);
+    for (std::int64_t r = 0; r < rows; ++r) total[r] = sum_of(group + r * stride, length);
     for (std::int64_t r = 0; r < rows; ++r) {
-      float* row = group + r * length;
-      std::fill(row + count, row + length, 0.0F);
-      finish(row, 1.0F / total[r], dropout.mask, draws == nullptr ? nullptr : draws + r * length, length, scratch,
-             kept + (first + r) * length, dropped + (first + r) * length);
+      float* row = group + r * stride;
+      std::fill(row + length, row + stride, 0.0F);
+      finish(row, 1.0F / total[r], dropout.mask, draws == nullptr ? nullptr : draws + r * longest, stride, scratch,
+             kept + (first + r) * stride, dropped + (first + r) * stride);
     }
   }
+  std::fill(dropped + length * stride, dropped + stride * stride, T{});
 }
 
 template <class T>
 void attention_softmax_backward(const SoftmaxShape& shape, float keep_scale, const float* ddropped, const T* kept,
                                 float* scratch, T* dropped, T* gradient, float* dbias) {
-  const auto [length, count, scale] = shape;
-  float *probabilities = scratch, *products = probabilities + together * length, *buffer = products + together * length;
+  const auto [length, stride, longest, scale] = shape;
+  float *probabilities = scratch, *products = probabilities + together * stride, *buffer = products + together * stride;
   for (std::int64_t first = 0; first < length; first += together) {
     const std::int64_t rows = std::min(together, length - first);
     float total[together];
     for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t row = (first + r) * length;
-      const float* in = load(kept + row, length, probabilities + r * length);
+      const std::int64_t row = (first + r) * stride;
+      const float* in = load(kept + row, stride, probabilities + r * stride);
       float* out = target(dropped + row, buffer);
-      float* product = products + r * length;
+      float* product = products + r * stride;
 #pragma omp simd
-      for (std::int64_t j = 0; j < length; ++j) {
+      for (std::int64_t j = 0; j < stride; ++j) {
         const float value = sign_of(in[j]) ? 0.0F : in[j] * keep_scale;
         out[j] = value;
         product[j] = value * ddropped[row + j];
       }
-      store(out, length, dropped + row);
+      store(out, stride, dropped + row);
     }
-    for (std::int64_t r = 0; r < rows; ++r) total[r] = sum_of(products + r * length, count);
+    for (std::int64_t r = 0; r < rows; ++r) total[r] = sum_of(products + r * stride, length);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t row = (first + r) * length;
-      const float* in = load(kept + row, 0, probabilities + r * length);
-      const float *product = products + r * length, sum = total[r];
+      const std::int64_t row = (first + r) * stride;
+      const float* in = load(kept + row, 0, probabilities + r * stride);
+      const float sum = total[r];
+      float* product = products + r * stride;
       float* out = target(gradient + row, buffer);
-      if (dbias != nullptr) {
 #pragma omp simd
-        for (std::int64_t j = 0; j < length; ++j) {
-          const float value = product[j] - without_sign(in[j]) * sum;
-          dbias[row + j] += value;
-          out[j] = value * scale;
-        }
-      } else {
-#pragma omp simd
-        for (std::int64_t j = 0; j < length; ++j) out[j] = (product[j] - without_sign(in[j]) * sum) * scale;
+      for (std::int64_t j = 0; j < stride; ++j) {
+        product[j] -= without_sign(in[j]) * sum;
+        out[j] = product[j] * scale;
       }
-      store(out, length, gradient + row);
+      store(out, stride, gradient + row);
+      if (dbias == nullptr) continue;
+      float* to = dbias + (first + r) * longest;
+#pragma omp simd
+      for (std::int64_t j = 0; j < length; ++j) to[j] += product[j];
     }
   }
+  for (T* square : {dropped, gradient}) std::fill(square + length * stride, square + stride * stride, T{});
 }
 
 template void attention_softmax(const SoftmaxShape&, const SoftmaxDropout&, const float*, float*, float*, float*,

@@ -139,6 +139,12 @@ Product& Product::of(const ProductShape& shape) {
   return products.try_emplace(shape, shape).first->second;
 }
 
+std::int64_t Product::packed_bytes(std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t block = 64;
+  const auto whole = [](std::int64_t extent) { return (extent + block - 1) / block * block; };
+  return whole(n) * whole(k) * static_cast<std::int64_t>(sizeof(float));
+}
+
 const BlockedLayout& Product::layout() const {
   return primitive_->layout;
 }

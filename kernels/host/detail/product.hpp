@@ -31,6 +31,8 @@ class Product {
   Product& operator=(const Product&) = delete;
 
   const BlockedLayout& layout() const;  ///< in which B is wanted
+  /// More than any layout of an [n, k] operand takes, whatever the processor.
+  static std::int64_t packed_bytes(std::int64_t n, std::int64_t k);
   /// a, c: dense row-major; packed_b: as pack() makes it; bias: f32 [n] or null.
   void execute(const void* a, const void* packed_b, const float* bias, void* c);
 

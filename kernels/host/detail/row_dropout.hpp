@@ -1,12 +1,12 @@
 #pragma once
-// Dropout over the rows of a [B*T, d] matrix: row b*T + t, column c is element t*d + c of sample b.
+// Dropout over the rows of a [N, d] matrix of packed sequences.
 
 #include <algorithm>
 #include <optional>
 
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/dropout_mask.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/host/detail/packed_view.hpp"
 
 namespace tenfold::kernels::detail {
 
@@ -14,23 +14,23 @@ class RowDropout {
  public:
   RowDropout(const Dropout& dropout, std::int64_t rows, std::int64_t width) : width_(width) {
     if (dropout.rate == 0) return;
-    TENFOLD_VERIFY(dropout.samples.shape().rank() == 1 && dropout.samples[0] > 0 && rows % dropout.samples[0] == 0,
-                   rows, " rows for samples ", dropout.samples.shape().describe());
     expect(dropout.step, DType::i64, {1}, "dropout: step");
     mask_.emplace(dropout);
-    samples_ = dropout.samples.data<std::int64_t>();
-    length_ = rows / dropout.samples[0];
+    rows_.emplace(dropout.rows, rows, "dropout: rows");
   }
 
-  /// The draws of rows [first, first + count), a pointer each, null where nothing is dropped. They lie in memory of the
-  /// calling thread, until its next call. Several rows at once, as draws of 256 elements and more are the fastest.
+  /// The draws of rows [first, first + count), a pointer each, null where nothing is dropped: also in rows of no
+  /// sequence. They lie in memory of the calling thread, until its next call. Several rows at once, as draws of 256
+  /// elements and more are the fastest.
   void draw(std::int64_t first, std::int64_t count, const std::uint16_t** rows) const {
     std::fill_n(rows, count, nullptr);
     if (!mask_) return;
     auto* buffer = scratch<std::uint16_t, RowDropout>(count * DropoutMask::buffer_size(width_));
-    for (std::int64_t n = first; n < first + count;) {  // rows of one sample are consecutive elements
-      const std::int64_t sample = n / length_, end = std::min(first + count, (sample + 1) * length_);
-      const std::uint16_t* draws = mask_->draw(samples_[sample], n % length_ * width_, (end - n) * width_, buffer);
+    const std::int64_t last = std::min(first + count, rows_->filled());
+    for (std::int64_t n = first; n < last;) {  // rows of one sample are consecutive elements
+      const std::int64_t end = std::min<std::int64_t>(last, rows_->offsets[rows_->sequence[n] + 1]);
+      const std::uint16_t* draws =
+          mask_->draw(rows_->sample(n), rows_->position(n) * width_, (end - n) * width_, buffer);
       buffer += DropoutMask::buffer_size((end - n) * width_);
       for (; n < end; ++n, draws += width_) rows[n - first] = draws;
     }
@@ -50,8 +50,7 @@ class RowDropout {
 
  private:
   std::optional<DropoutMask> mask_;
-  const std::int64_t* samples_ = nullptr;
-  std::int64_t length_ = 1;
+  std::optional<PackedView> rows_;
   std::int64_t width_;
 };
 

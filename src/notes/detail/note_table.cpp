@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/random.hpp"
+#include "kernels/device.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/notes.hpp"
 
@@ -14,11 +15,15 @@ namespace {
 constexpr float initial_deviation = 0.02F;  // as an embedding's
 }  // namespace
 
-NoteTable::NoteTable(Arena& arena, std::int64_t keys, int width, float rate, std::int64_t capacity, int rank, int ranks)
-    : keys_(keys), width_(width), rate_(rate), rank_(rank), ranks_(ranks) {
-  TENFOLD_VERIFY(arena.device() == DeviceKind::host, "notes are kept and exchanged in host memory");
+NoteTable::NoteTable(Arena& host, std::int64_t keys, int width, float rate, std::int64_t capacity, int rank, int ranks)
+    : keys_(keys),
+      width_(width),
+      rate_(rate),
+      rank_(rank),
+      ranks_(ranks),
+      queue_(kernels::make_device(DeviceKind::host)->make_queue()) {
   const std::int64_t share = owned_below(keys);
-  table_ = arena.allocate(DType::f32, {share, width});
+  table_ = host.allocate(DType::f32, {share, width});
   updates_.resize(static_cast<std::size_t>(share));
   last_steps_.resize(static_cast<std::size_t>(share));
   arrived_.reserve(static_cast<std::size_t>(capacity));
@@ -29,7 +34,7 @@ NoteTable::NoteTable(Arena& arena, std::int64_t keys, int width, float rate, std
 
 void NoteTable::initialise(std::uint64_t seed) {
   for (std::int64_t key = rank_; key < keys_; key += ranks_)
-    kernels::fill_normal(queue_, stream_key(seed, text("note.", key)), 0.0F, initial_deviation, row(key));
+    kernels::fill_normal(*queue_, stream_key(seed, text("note.", key)), 0.0F, initial_deviation, 0, row(key));
 }
 
 std::int64_t NoteTable::update(std::int64_t step, std::span<const std::uint32_t> records) {
@@ -52,7 +57,7 @@ std::int64_t NoteTable::update(std::int64_t step, std::span<const std::uint32_t>
   const auto count = static_cast<std::int64_t>(arrived_.size());
   const auto changed = static_cast<std::int64_t>(changed_.size());
   first_.push_back(static_cast<std::int32_t>(count));
-  kernels::update_notes(queue_, host_view(std::span(changed_), {changed}), host_view(std::span(first_), {changed + 1}),
+  kernels::update_notes(*queue_, host_view(std::span(changed_), {changed}), host_view(std::span(first_), {changed + 1}),
                         host_view(std::span(values_), {count, width_}), rate_, table_);
   return changed;
 }
@@ -75,11 +80,11 @@ void NoteTable::sort(std::span<const std::uint32_t> records) {
 }
 
 void NoteTable::read(std::int64_t key, float* values) {
-  queue_.copy_out(row(key), values);
+  queue_->copy_out(row(key), values);
 }
 
 void NoteTable::write(std::int64_t key, const float* values, std::int64_t updates, std::int64_t last_step) {
-  queue_.copy_in(values, row(key));
+  queue_->copy_in(values, row(key));
   updates_[static_cast<std::size_t>(owned_below(key))] = updates;
   last_steps_[static_cast<std::size_t>(owned_below(key))] = last_step;
 }

@@ -14,8 +14,8 @@ namespace tenfold::detail {
 
 class NoteTable {
  public:
-  /// With buffers for `capacity` contributions, which grow where more arrive.
-  NoteTable(Arena& arena, std::int64_t keys, int width, float rate, std::int64_t capacity, int rank, int ranks);
+  /// With buffers for `capacity` contributions, which grow where more arrive. `host`: host memory.
+  NoteTable(Arena& host, std::int64_t keys, int width, float rate, std::int64_t capacity, int rank, int ranks);
 
   std::int64_t keys() const { return keys_; }
   int width() const { return width_; }
@@ -58,7 +58,7 @@ class NoteTable {
   Tensor table_;
   std::vector<std::int64_t> updates_;
   std::vector<std::int64_t> last_steps_;
-  Queue queue_;  ///< of the host, so that a GPU's queue is not held up
+  std::unique_ptr<Queue> queue_;  ///< of the host, so that a GPU's queue is not held up
 
   // Of one update.
   std::vector<Arrived> arrived_;

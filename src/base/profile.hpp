@@ -1,5 +1,5 @@
 #pragma once
-// Where the time of a queue goes: calls and seconds of every kernel label, without the kernels that it called itself.
+// Where the time of a queue goes: calls and seconds of every label, without the regions that it entered itself.
 
 #include <map>
 #include <string_view>
@@ -15,13 +15,14 @@ class Profile {
     std::int64_t calls = 0;
     double seconds = 0;
   };
-  /// As a Queue::Observer.
-  void observe(const char* label, bool begin);
+  /// `label`: a string literal. If an exception leaves a region before its work began, the books are wrong but whole.
+  void begin(const char* label);
+  void end() noexcept;
   const std::map<std::string_view, Entry>& entries() const { return entries_; }
 
  private:
   struct Open {
-    const char* label;
+    Entry* entry;
     Clock::time_point resumed;
   };
   std::map<std::string_view, Entry> entries_;
