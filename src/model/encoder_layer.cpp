@@ -13,6 +13,7 @@ LayerScratch::LayerScratch(Arena& arena, const EncoderShape& shape, const RowBud
       qkv(arena.allocate(type, {budget.rows, 3 * shape.width})),
       hidden(arena.allocate(type, {budget.rows, shape.feed_forward})),
       attention(arena.allocate(DType::u8, {kernels::attention_workspace_bytes(
+                                              arena.device().kind(),
                                               {budget.rows, budget.length, shape.heads, shape.head_width()}, type)})) {}
 
 EncoderLayer::EncoderLayer(Parameters& parameters, const std::string& name, const EncoderShape& shape,
