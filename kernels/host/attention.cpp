@@ -19,7 +19,7 @@ constexpr std::int64_t alignment = 64;
 /// Heads of a sequence are independent, sequences follow one another: so dbias is summed in one order. One slice of
 /// workspace serves all heads where there is one thread.
 std::int64_t workspace_slices(std::int64_t heads) {
-  return Kokkos::DefaultHostExecutionSpace().concurrency() == 1 ? 1 : heads;
+  return detail::threads() == 1 ? 1 : heads;
 }
 
 /// Both kinds of product that attention is made of. Scores and their like: [T, dh] by [T, dh] over dh, in f32.
@@ -38,7 +38,6 @@ struct Slice {
   std::int64_t bytes = 0;
 
   Slice(const AttentionShape& shape, DType type, std::byte* base) {
-    const Products products(shape, type);
     const std::int64_t length = shape.length, element = static_cast<std::int64_t>(size_of(type));
     const auto take = [&](std::int64_t wanted) {
       std::byte* start = base + bytes;
@@ -46,7 +45,8 @@ struct Slice {
       return start;
     };
     operand = take(length * std::max(length, shape.head_width) * element);
-    packed = take(std::max(products.scores.layout().bytes, products.mixture.layout().bytes));
+    packed = take(std::max(detail::packed_bytes(length, shape.head_width, type),
+                           detail::packed_bytes(shape.head_width, length, type)));
     scores = take(length * length * 4);
     dropped = take(length * length * element);
     gradient = take(length * length * element);
@@ -83,8 +83,7 @@ const std::byte* dense(const Matrix& source, std::byte* out) {
 
 /// result = a b^T with b packed first.
 void multiply(Product& product, const void* a, const Matrix& b, const Slice& slice, void* result) {
-  const detail::BlockedLayout& layout = product.layout();
-  detail::pack(b, layout, 0, detail::pack_steps(b, layout), slice.packed);
+  product.pack(b, slice.packed);
   product.execute(a, slice.packed, nullptr, result);
 }
 
