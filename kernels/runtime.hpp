@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/tensor.hpp"
+
 namespace tenfold::kernels {
 
 class Runtime {
@@ -16,5 +18,8 @@ class Runtime {
 
 /// "Kokkos 3.4.1 (Serial), oneDNN 2.6.3 (AVX-512)"
 std::string library_versions();
+
+/// What a user should know of products of this type on this processor, in one line; empty if nothing.
+std::string remark_on_products(DType type);
 
 }  // namespace tenfold::kernels

@@ -21,11 +21,11 @@ logged() {
   "$@" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
 }
 
-# build PRESET [TARGET...]: configures and builds, everything or these targets.
+# build PRESET [TARGET...]: configures and builds, everything or these targets; a warning is an error.
 build() {
   local preset=$1
   shift
-  logged "$preset-configure" cmake --preset "$preset"
+  logged "$preset-configure" cmake --preset "$preset" -DTENFOLD_WERROR=ON
   logged "$preset-build" cmake --build --preset "$preset" --parallel "$cores" ${1+--target "$@"}
 }
 

@@ -46,7 +46,7 @@ void make_products(const AttentionShape& shape, DType type) {
 
 /// What one head of one sequence is worked out in.
 struct Slice {
-  std::byte *operand, *packed, *scores, *dropped, *gradient, *result, *softmax;
+  std::byte *operand, *packed, *filled, *scores, *dropped, *gradient, *result, *softmax;
   std::int64_t bytes = 0;
 
   Slice(const AttentionShape& shape, DType type, std::byte* base) {
@@ -57,7 +57,9 @@ struct Slice {
       return start;
     };
     operand = take(length * std::max(length, shape.head_width) * element);
-    packed = take(Product::packed_bytes(std::max(length, shape.head_width), std::max(length, shape.head_width)));
+    packed = take(std::max(detail::packed_bytes(length, shape.head_width, type),
+                           detail::packed_bytes(shape.head_width, length, type)));
+    filled = take(length * shape.head_width * element);
     scores = take(length * length * 4);
     dropped = take(length * length * element);
     gradient = take(length * length * element);
@@ -114,9 +116,16 @@ const std::byte* dense(const Matrix& source, std::int64_t rows, std::byte* out) 
 
 /// result = a b^T with b packed first.
 void multiply(Product& product, const void* a, const Matrix& b, const Slice& slice, void* result) {
-  const detail::BlockedLayout& layout = product.layout();
-  detail::pack(b, layout, 0, detail::pack_steps(b, layout), slice.packed);
+  product.pack(b, slice.packed);
   product.execute(a, slice.packed, nullptr, result);
+}
+
+/// result = a b with b [L, dh], whose rows beyond those it has are zero.
+void multiply_rows(Product& product, const void* a, const Matrix& b, std::int64_t rows, const Slice& slice,
+                   void* result) {
+  Matrix whole = b;
+  if (b.rows < rows) whole = {dense(b, rows, slice.filled), b.type, rows, b.columns, b.columns, 1};
+  multiply(product, a, whole.transposed(), slice, result);
 }
 
 template <class T>
@@ -141,7 +150,7 @@ void forward_head(const Head<T>& head, const Slice& slice) {
   detail::attention_softmax<T>(
       head.softmax(), {call.mask ? &*call.mask : nullptr, call.rows.samples[head.sequence], head.head * square},
       head.bias(), floats(slice.scores), floats(slice.softmax), head.kept(), reinterpret_cast<T*>(slice.dropped));
-  multiply(products.mixture, slice.dropped, head.view(call.qkv, 2, 3).transposed(), slice, slice.result);
+  multiply_rows(products.mixture, slice.dropped, head.view(call.qkv, 2, 3), head.stride, slice, slice.result);
   write_rows<T>(slice.result, head.view(call.context, 0, 1));
 }
 
@@ -159,11 +168,11 @@ void backward_head(const Head<T>& head, const Slice& slice, const Tensor& dqkv) 
   const auto transposed = [&](const std::byte* data) {
     return dense(Matrix{data, dtype_of<T>(), stride, stride, 1, stride}, stride, slice.operand);
   };
-  multiply(products.mixture, slice.gradient, key.transposed(), slice, slice.result);
+  multiply_rows(products.mixture, slice.gradient, key, stride, slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 0, 3));
-  multiply(products.mixture, transposed(slice.gradient), query.transposed(), slice, slice.result);
+  multiply_rows(products.mixture, transposed(slice.gradient), query, stride, slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 1, 3));
-  multiply(products.mixture, transposed(slice.dropped), dcontext.transposed(), slice, slice.result);
+  multiply_rows(products.mixture, transposed(slice.dropped), dcontext, stride, slice, slice.result);
   write_rows<T>(slice.result, head.view(dqkv, 2, 3));
 }
 
@@ -198,17 +207,13 @@ void clear_rows(const Tensor& rows, std::int64_t first) {
   std::fill(rows.data<T>() + first * rows[1], rows.data<T>() + rows[0] * rows[1], T{});
 }
 
-std::int64_t workers() {
-  return Kokkos::DefaultHostExecutionSpace().concurrency();
-}
-
 /// body(head, slice) for every head of every sequence; `rows` are the operands of shape [N, ...]. Workers share the
 /// sequences, or with `in_order` the heads: sums over sequences then are made in one order.
 template <class T, class Body>
 void for_heads(detail::Label& label, const Call& call, bool in_order, std::initializer_list<Tensor> rows,
                const Body& body) {
   std::byte* workspace = reinterpret_cast<std::byte*>(call.workspace.data<std::uint8_t>());
-  const std::int64_t heads = call.shape.heads, sequences = call.rows.sequences, shares = workers();
+  const std::int64_t heads = call.shape.heads, sequences = call.rows.sequences, shares = detail::threads();
   detail::for_blocks(label, shares, 1, [&](std::int64_t share, std::int64_t) {
     make_products(call.shape, dtype_of<T>());
     const Slice unplaced(call.shape, dtype_of<T>(), nullptr);
@@ -239,7 +244,7 @@ std::int64_t attention_saved_bytes(DeviceKind /*device*/, const AttentionShape& 
 }
 
 std::int64_t attention_workspace_bytes(DeviceKind /*device*/, const AttentionShape& shape, DType type) {
-  return workers() * Slice(shape, type, nullptr).bytes;
+  return detail::threads() * Slice(shape, type, nullptr).bytes;
 }
 
 void attention_forward(Queue& queue, const AttentionShape& shape, const Tensor& qkv, const Tensor& bias, float scale,

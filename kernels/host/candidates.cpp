@@ -101,7 +101,7 @@ void forward(detail::Label& label, const Job& job, const T* hidden, const T* tab
 /// A row of the table is summed by one thread in order of positions, whatever the number of threads.
 template <class T>
 void scatter(detail::Label& label, const Job& job, const T* hidden, float* dtable, float* dbias) {
-  const std::int64_t parts = Kokkos::DefaultHostExecutionSpace().concurrency();
+  const std::int64_t parts = detail::threads();
   detail::for_blocks(label, parts, 1, [=](std::int64_t part, std::int64_t) {
     float* buffer = detail::scratch<float, ForRows>(job.width);
     for (std::int64_t n = 0; n < job.filled; ++n) {

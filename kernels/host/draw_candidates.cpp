@@ -12,7 +12,8 @@ namespace tenfold::kernels {
 namespace {
 
 /// How rows and vocabulary are cut. Tiles are always whole, filled up with rows of zeros and with tokens that are never
-/// drawn: the bits of a row then do not depend on how many rows there are.
+/// drawn, and position t of any sequence is row t % rows of a tile: the bits of a row then depend neither on what else
+/// is in the batch nor on where in it the row lies.
 struct Tiles {
   static constexpr std::int64_t most_rows = 128;
   static constexpr std::int64_t most_logits = 131072;  ///< of one product: they stay in cache for the masses
@@ -48,7 +49,8 @@ struct Workspace {
   float* exponents;   ///< [row, padded block]
   std::int64_t bytes = 0;
 
-  Workspace(const Tiles& tiles, void* memory) : table_step(whole_lines(tiles.product().layout().bytes)) {
+  Workspace(const Tiles& tiles, void* memory)
+      : table_step(whole_lines(detail::packed_bytes(tiles.tokens, tiles.width, tiles.type))) {
     auto* begin = static_cast<std::byte*>(memory);
     table = take<std::byte>(begin, tiles.count * table_step);
     bias = take<float>(begin, tiles.count * tiles.tokens);
@@ -99,49 +101,68 @@ struct Job {
 void pack_table(const Job& job) {
   static detail::Label label = "tenfold::draw_candidates::pack";
   const Tiles& tiles = job.tiles;
-  const detail::BlockedLayout& layout = tiles.product().layout();
   detail::for_blocks(label, tiles.count, 1, [&](std::int64_t tile, std::int64_t) {
     const std::int64_t first = tile * tiles.tokens, count = std::min(tiles.tokens, tiles.vocabulary - first);
     const detail::Matrix rows{job.table + first * tiles.row_bytes(), tiles.type, count, tiles.width, tiles.width, 1};
-    detail::pack(rows, layout, 0, detail::pack_steps(rows, layout), job.memory.table + tile * job.memory.table_step);
+    tiles.product().pack(rows, job.memory.table + tile * job.memory.table_step);
   });
   std::copy_n(job.bias, tiles.vocabulary, job.memory.bias);
   std::fill(job.memory.bias + tiles.vocabulary, job.memory.bias + tiles.count * tiles.tokens, detail::removed);
   for (std::int64_t i = 0; i < job.excluded_count; ++i) job.memory.bias[job.excluded[i]] = detail::removed;
 }
 
-/// Logits of a tile of the vocabulary for the rows first .. first + count - 1 and, while they are in cache, the masses
-/// of its blocks.
-void measure(const Job& job, std::int64_t tile, std::int64_t first, std::int64_t count) {
+/// The rows of a tile: rows of the batch, or none.
+struct TileRows {
+  static constexpr std::int64_t none = -1;
+  std::int64_t n[Tiles::most_rows];
+  std::int64_t count = 0;  ///< that are not `none`
+  TileRows() { clear(); }
+  void clear() {
+    std::fill(std::begin(n), std::end(n), none);
+    count = 0;
+  }
+};
+
+/// Logits of a tile of the vocabulary for a tile of rows and, while they are in cache, the masses of its blocks.
+void measure(const Job& job, std::int64_t tile, const TileRows& rows) {
   static detail::Label label = "tenfold::draw_candidates::measure";
   const Tiles& tiles = job.tiles;
   float* logits = job.memory.logits + tile * tiles.rows * tiles.tokens;
   tiles.product().execute(job.memory.hidden, job.memory.table + tile * job.memory.table_step,
                           job.memory.bias + tile * tiles.tokens, logits);
-  detail::for_blocks(label, count, 1, [&](std::int64_t r, std::int64_t) {
+  detail::for_blocks(label, tiles.rows, 1, [&](std::int64_t r, std::int64_t) {
+    if (rows.n[r] == TileRows::none) return;
     float* row = logits + r * tiles.tokens;
-    const std::int64_t truth = job.truth[first + r] - tile * tiles.tokens;
+    const std::int64_t truth = job.truth[rows.n[r]] - tile * tiles.tokens;
     if (!job.law.with_replacement && truth >= 0 && truth < tiles.tokens) row[truth] = detail::removed;
     const std::int64_t blocks = tiles.tokens / detail::draw_block;
     job.masses(r).measure(tile * blocks, (tile + 1) * blocks, row, job.scale);
   });
 }
 
-/// Candidates of the rows first .. first + count - 1, at most a tile.
-void draw_rows(const Job& job, std::int64_t first, std::int64_t count) {
+/// Candidates of a tile of rows, if it has any.
+void draw_rows(const Job& job, TileRows& rows) {
   static detail::Label label = "tenfold::draw_candidates::draw";
+  if (rows.count == 0) return;
   const Tiles& tiles = job.tiles;
   const std::int64_t bytes = tiles.row_bytes();
-  std::copy_n(job.hidden + first * bytes, count * bytes, job.memory.hidden);
-  std::fill(job.memory.hidden + count * bytes, job.memory.hidden + tiles.rows * bytes, std::byte{0});
-  for (std::int64_t r = 0; r < count; ++r) job.masses(r).clear(tiles.blocks(), tiles.padded_blocks());
-  for (std::int64_t tile = 0; tile < tiles.count; ++tile) measure(job, tile, first, count);
-  detail::for_blocks(label, count, detail::rows_together, [&](std::int64_t begin, std::int64_t end) {
-    detail::RowDraws rows[detail::rows_together];
-    for (std::int64_t r = begin; r < end; ++r) rows[r - begin] = job.row(r, first + r);
-    detail::draw_tokens({rows, static_cast<std::size_t>(end - begin)}, tiles.blocks(), job.scale, job.draws,
-                        job.law.with_replacement);
+  for (std::int64_t r = 0; r < tiles.rows; ++r) {
+    std::byte* row = job.memory.hidden + r * bytes;
+    if (rows.n[r] == TileRows::none)
+      std::fill_n(row, bytes, std::byte{0});
+    else
+      std::copy_n(job.hidden + rows.n[r] * bytes, bytes, row);
+    job.masses(r).clear(tiles.blocks(), tiles.padded_blocks());
+  }
+  for (std::int64_t tile = 0; tile < tiles.count; ++tile) measure(job, tile, rows);
+  detail::for_blocks(label, tiles.rows, detail::rows_together, [&](std::int64_t begin, std::int64_t end) {
+    detail::RowDraws draws[detail::rows_together];
+    std::size_t count = 0;
+    for (std::int64_t r = begin; r < end; ++r)
+      if (rows.n[r] != TileRows::none) draws[count++] = job.row(r, rows.n[r]);
+    detail::draw_tokens({draws, count}, tiles.blocks(), job.scale, job.draws, job.law.with_replacement);
   });
+  rows.clear();
 }
 
 void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth, const Tensor& excluded,
@@ -161,6 +182,18 @@ void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const
     const std::int32_t id = excluded.data<std::int32_t>()[i];
     TENFOLD_VERIFY(id >= 0 && id < table[0], "excluded id ", id, " of ", table[0], " tokens");
   }
+}
+
+/// For all rows that belong to a sequence.
+void draw(const Job& job) {
+  TileRows rows;
+  for (std::int64_t n = 0; n < job.rows.filled(); ++n) {
+    std::int64_t& row = rows.n[job.rows.position(n) % job.tiles.rows];
+    if (row != TileRows::none) draw_rows(job, rows);
+    row = n;
+    ++rows.count;
+  }
+  draw_rows(job, rows);
 }
 
 }  // namespace
@@ -202,8 +235,7 @@ void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, co
                 negatives.data<std::int32_t>()};
   std::fill_n(job.negatives, negatives.elements(), -1);
   pack_table(job);
-  for (std::int64_t first = 0; first < job.rows.filled(); first += tiles.rows)
-    draw_rows(job, first, std::min(tiles.rows, job.rows.filled() - first));
+  draw(job);
 }
 
 }  // namespace tenfold::kernels

@@ -96,7 +96,7 @@ void embedding_backward(Queue& queue, const Tensor& tokens, const PackedRows& ro
     const T* from = dout.data<T>();
     float* to = dtable.data<float>();
     // A table row is summed by one thread in row order, whatever the number of threads.
-    const std::int64_t parts = Kokkos::DefaultHostExecutionSpace().concurrency();
+    const std::int64_t parts = detail::threads();
     detail::for_blocks(label, parts, 1, [=](std::int64_t part, std::int64_t) {
       for (std::int64_t n = 0; n < filled; ++n)
         if (token[n] % parts == part) accumulate(from + n * width, to + token[n] * width, width);

@@ -7,6 +7,8 @@
 #include "base/arena.hpp"
 #include "base/clock.hpp"
 #include "kernels/device.hpp"
+#include "kernels/host/detail/blocks.hpp"
+#include "kernels/host/detail/instruction_set.hpp"
 #include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
@@ -58,15 +60,23 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, con
 
 double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats) {
   TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
-  detail::Product& packed = detail::Product::of({n, n, n, type, type});
+  static detail::Label label = "tenfold::measure_matmul";
+  if (type == DType::bf16 && !detail::multiplies_bf16()) type = DType::f32;  // that is what is multiplied there
+  const std::int64_t threads = detail::threads(), rows = (n + threads - 1) / threads;
+  const detail::ProductShape shape{rows, n, n, type, type};
   const std::unique_ptr<Device> host = make_device(DeviceKind::host);
   Arena arena(*host);
-  const Tensor a = arena.allocate(type, {n, n}), c = arena.allocate(type, {n, n});
-  const Tensor b = arena.allocate(DType::u8, {packed.layout().bytes});
+  const Tensor a = arena.allocate(type, {rows * threads, n}), c = arena.allocate(type, {rows * threads, n});
+  const Tensor b = arena.allocate(DType::u8, {detail::packed_bytes(n, n, type)});
   constexpr int three_quarters = 0x3F;  // about that, in either type: zeros could run at another clock
   std::memset(a.raw(), three_quarters, a.bytes());
   std::memset(b.raw(), three_quarters, b.bytes());
-  std::function<void()> product = [&] { packed.execute(a.raw(), b.raw(), nullptr, c.raw()); };
+  std::function<void()> product = [&] {
+    detail::for_blocks(label, threads, 1, [&](std::int64_t thread, std::int64_t) {
+      detail::Product::of(shape).execute(a.rows(thread * rows, rows).raw(), b.raw(), nullptr,
+                                         c.rows(thread * rows, rows).raw());
+    });
+  };
   if (layout == OperandLayout::row_major) product = detail::row_major_product(type, n, a.raw(), b.raw(), c.raw());
   product();
   auto fastest = Clock::duration::max();

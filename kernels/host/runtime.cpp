@@ -1,32 +1,16 @@
 #include "kernels/runtime.hpp"
 
 #include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
 
 #include <Kokkos_Core.hpp>
-#include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/check.hpp"
 #include "base/queue.hpp"
+#include "kernels/host/detail/instruction_set.hpp"
 
 namespace tenfold::kernels {
 namespace {
-
-const char* instruction_set() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_amx:
-      return "AVX-512 with AMX";
-    case dnnl::cpu_isa::avx512_core_bf16:
-      return "AVX-512 with bfloat16";
-    case dnnl::cpu_isa::avx512_core:
-    case dnnl::cpu_isa::avx512_core_vnni:
-      return "AVX-512";
-    case dnnl::cpu_isa::avx2:
-    case dnnl::cpu_isa::avx2_vnni:
-      return "AVX2";
-    default:
-      return "generic";
-  }
-}
 
 /// Kokkos Tools see parallel loops by themselves; regions are all the rest, products foremost.
 void tell_tools(const char* label, bool begin) {
@@ -60,7 +44,13 @@ std::string library_versions() {
   const dnnl_version_t* dnnl = dnnl_version();
   return text("Kokkos ", KOKKOS_VERSION / 10000, ".", KOKKOS_VERSION / 100 % 100, ".", KOKKOS_VERSION % 100, " (",
               Kokkos::DefaultHostExecutionSpace::name(), "), oneDNN ", dnnl->major, ".", dnnl->minor, ".", dnnl->patch,
-              " (", instruction_set(), ")");
+              " (", detail::instruction_set(), ")");
+}
+
+std::string remark_on_products(DType type) {
+  if (type != DType::bf16 || detail::multiplies_bf16()) return {};
+  return text("this processor (", detail::instruction_set(),
+              ") does not multiply bf16: products are worked out in f32 and rounded to bf16, no faster than in f32");
 }
 
 }  // namespace tenfold::kernels

@@ -13,6 +13,7 @@
 #include "preparation/prepare.hpp"
 #include "preparation/text_encoder.hpp"
 #include "process/host_table.hpp"
+#include "training/learner.hpp"
 
 namespace tenfold {
 
@@ -89,6 +90,8 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
   }
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
   const kernels::Runtime kernel_runtime(threads);
+  const std::string remark = kernels::remark_on_products(compute_type(settings));
+  if (!json && !remark.empty()) print(runtime, "# " + remark + "\n");
   if (command == "pretrain") return pretrain(settings, runtime);
   bench(settings, runtime, json);
   return ExitCode::done;

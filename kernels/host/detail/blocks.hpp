@@ -1,11 +1,17 @@
 #pragma once
 // The outer loop of a host kernel: Kokkos over blocks of rows or elements. Blocks depend on the shape only, so sums
 // that are made block by block and combined in block order do not depend on the number of threads.
+//
+// Where Kokkos' host space has no threads (Debian's is Serial), OpenMP has them, which oneDNN brings along.
+
+#include <omp.h>
 
 #include <Kokkos_Core.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace tenfold::kernels::detail {
@@ -15,12 +21,47 @@ using Label = const std::string;
 
 inline constexpr std::int64_t block_elements = 8192;
 
+#ifdef KOKKOS_ENABLE_SERIAL
+inline constexpr bool loops_by_openmp = std::is_same_v<Kokkos::DefaultHostExecutionSpace, Kokkos::Serial>;
+#else
+inline constexpr bool loops_by_openmp = false;
+#endif
+
+/// Threads of for_blocks.
+inline int threads() {
+  return loops_by_openmp ? omp_get_max_threads() : Kokkos::DefaultHostExecutionSpace().concurrency();
+}
+
+/// body(i) for i in [0, count), by the threads of OpenMP; what one throws is thrown again when all are done.
+template <class Body>
+void for_each_by_openmp(std::int64_t count, const Body& body) {
+  if (count <= 1 || threads() == 1 || omp_in_parallel() != 0) {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic, 1)
+  for (std::int64_t i = 0; i < count; ++i) {
+    try {
+      body(i);
+    } catch (...) {
+#pragma omp critical(tenfold_for_blocks)
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 /// body(begin, end) for consecutive ranges of `step` over [0, count), in parallel.
 template <class Body>
 void for_blocks(Label& label, std::int64_t count, std::int64_t step, const Body& body) {
   using Policy = Kokkos::RangePolicy<Kokkos::DefaultHostExecutionSpace, Kokkos::IndexType<std::int64_t>>;
-  Kokkos::parallel_for(label, Policy(0, (count + step - 1) / step),
-                       [=](std::int64_t block) { body(block * step, std::min(count, (block + 1) * step)); });
+  const std::int64_t blocks = (count + step - 1) / step;
+  const auto block = [=](std::int64_t i) { body(i * step, std::min(count, (i + 1) * step)); };
+  if constexpr (loops_by_openmp)  // within one iteration of Kokkos, whose tools see it
+    Kokkos::parallel_for(label, Policy(0, 1), [&](std::int64_t) { for_each_by_openmp(blocks, block); });
+  else
+    Kokkos::parallel_for(label, Policy(0, blocks), block);
 }
 
 /// Rows of `width` elements in one block: about block_elements, at least one row.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/host/detail/bfloat16.hpp"
 
@@ -14,31 +15,29 @@ using Halves = std::uint16_t __attribute__((vector_size(2 * lanes)));
 using Floats = float __attribute__((vector_size(4 * lanes)));
 
 /// One of the four stages of a transposition of 16 x 16 words: exchanges index bits of row and lane.
-template <int distance>
-void exchange(Words (&rows)[lanes]) {
-  Words front, back;
-  for (int lane = 0; lane < lanes; ++lane) {
-    front[lane] = static_cast<std::uint32_t>((lane & distance) == 0 ? lane : lane - distance + lanes);
-    back[lane] = static_cast<std::uint32_t>((lane & distance) == 0 ? lane + distance : lane + lanes);
-  }
+template <int distance, int... lane>
+void exchange(Words (&rows)[lanes], std::integer_sequence<int, lane...>) {
 #pragma GCC unroll 16
   for (int row = 0; row < lanes; ++row) {
     if ((row & distance) != 0) continue;
-    const Words upper = __builtin_shuffle(rows[row], rows[row + distance], front);
-    rows[row + distance] = __builtin_shuffle(rows[row], rows[row + distance], back);
-    rows[row] = upper;
+    const Words low = rows[row], high = rows[row + distance];
+    rows[row] = __builtin_shufflevector(low, high, ((lane & distance) == 0 ? lane : lane - distance + 16)...);
+    rows[row + distance] =
+        __builtin_shufflevector(low, high, ((lane & distance) == 0 ? lane + distance : lane + 16)...);
   }
 }
 
+using Lanes = std::make_integer_sequence<int, lanes>;
+
 void transpose(Words (&rows)[lanes]) {
-  exchange<1>(rows);
-  exchange<2>(rows);
-  exchange<4>(rows);
-  exchange<8>(rows);
+  exchange<1>(rows, Lanes{});
+  exchange<2>(rows, Lanes{});
+  exchange<4>(rows, Lanes{});
+  exchange<8>(rows, Lanes{});
 }
 
 template <class Vector>
-Vector load(const void* from) {
+Vector load_vector(const void* from) {
   Vector value;
   std::memcpy(&value, from, sizeof value);
   return value;
@@ -51,11 +50,11 @@ void store(const Words& value, void* to) {
 /// Words of 16 neighbouring elements of a line: the elements themselves (f32), or each with its neighbour on the next
 /// line in the upper half (bf16).
 Words load_words(const float* line, std::int64_t) {
-  return load<Words>(line);
+  return load_vector<Words>(line);
 }
 Words load_words(const BFloat16* line, std::int64_t next) {
-  const Words low = __builtin_convertvector(load<Halves>(line), Words);
-  const Words high = __builtin_convertvector(load<Halves>(line + next), Words);
+  const Words low = __builtin_convertvector(load_vector<Halves>(line), Words);
+  const Words high = __builtin_convertvector(load_vector<Halves>(line + next), Words);
   return low | (high << 16);
 }
 
@@ -65,19 +64,23 @@ constexpr std::int64_t per_word = 4 / sizeof(T);
 /// Words of 32 neighbouring columns of a line: in order (f32), or each with its neighbour on the next line in the upper
 /// half (bf16), interleaved four by four as one instruction does it.
 void load_line(const float* line, std::int64_t, Words& first, Words& second) {
-  first = load<Words>(line);
-  second = load<Words>(line + lanes);
+  first = load_vector<Words>(line);
+  second = load_vector<Words>(line + lanes);
 }
+using Pairs = std::uint16_t __attribute__((vector_size(4 * lanes)));
+
+/// Words of columns `first` to first + 3 and every eighth after: of the lower halves those of `low`, of the upper ones
+/// those of `high`.
+template <int first, int... i>
+Words interleave(Pairs low, Pairs high, std::integer_sequence<int, i...>) {
+  return reinterpret_cast<Words>(__builtin_shufflevector(low, high, (first + i / 8 * 8 + i % 8 / 2 + i % 2 * 32)...));
+}
+
 void load_line(const BFloat16* line, std::int64_t next, Words& first, Words& second) {
-  using Pairs = std::uint16_t __attribute__((vector_size(4 * lanes)));
-  Pairs lower, upper;
-  for (int i = 0; i < 2 * lanes; ++i) {
-    lower[i] = static_cast<std::uint16_t>(i / 8 * 8 + i % 8 / 2 + i % 2 * 2 * lanes);
-    upper[i] = static_cast<std::uint16_t>(lower[i] + 4);
-  }
-  const auto low = load<Pairs>(line), high = load<Pairs>(line + next);
-  first = reinterpret_cast<Words>(__builtin_shuffle(low, high, lower));
-  second = reinterpret_cast<Words>(__builtin_shuffle(low, high, upper));
+  using Columns = std::make_integer_sequence<int, 2 * lanes>;
+  const auto low = load_vector<Pairs>(line), high = load_vector<Pairs>(line + next);
+  first = interleave<0>(low, high, Columns{});
+  second = interleave<4>(low, high, Columns{});
 }
 
 /// Where load_line puts a column, counting through both vectors.
@@ -95,19 +98,22 @@ Floats sum_of_elements(BFloat16, Words words) {
   return reinterpret_cast<Floats>(words << 16) + reinterpret_cast<Floats>(words & 0xFFFF0000U);
 }
 
+/// row_sums[0 .. 15] += the sums of columns `first` to first + 15, which lie where load_line put them.
+template <class T, int first, int... lane>
+void add_in_order(Floats front, Floats back, float* row_sums, std::integer_sequence<int, lane...>) {
+  const Floats total =
+      load_vector<Floats>(row_sums) + __builtin_shufflevector(front, back, place_of(T{}, first + lane)...);
+  std::memcpy(row_sums, &total, sizeof total);
+}
+
 /// row_sums[0 .. 31] += sums over the lines of what load_line made of them.
 template <class T>
 void add_sums(const Words (&words)[2][lanes], float* row_sums) {
   Floats sums[2] = {};
   for (int half = 0; half < 2; ++half)
     for (const Words& word : words[half]) sums[half] += sum_of_elements(T{}, word);
-  for (int half = 0; half < 2; ++half) {
-    Words places;
-    for (int lane = 0; lane < lanes; ++lane)
-      places[lane] = static_cast<std::uint32_t>(place_of(T{}, half * static_cast<int>(lanes) + lane));
-    const Floats total = load<Floats>(row_sums + half * lanes) + __builtin_shuffle(sums[0], sums[1], places);
-    std::memcpy(row_sums + half * lanes, &total, sizeof total);
-  }
+  add_in_order<T, 0>(sums[0], sums[1], row_sums, Lanes{});
+  add_in_order<T, lanes>(sums[0], sums[1], row_sums + lanes, Lanes{});
 }
 
 /// One tile of a transposition: `parts` times 32 rows by a cache line of columns. Whole cache lines of the source are
@@ -194,7 +200,7 @@ void pack_tile(const T* from, const Matrix& source, std::int64_t block_rows, T* 
     return;
   }
   Words words[lanes];
-  for (int i = 0; i < lanes; ++i) words[i] = load<Words>(from + i * source.row_stride);
+  for (int i = 0; i < lanes; ++i) words[i] = load_vector<Words>(from + i * source.row_stride);
   transpose(words);
   for (int i = 0; i < lanes; ++i) store(words[i], to + i * line);
 }
@@ -235,6 +241,13 @@ void pack_as(const Matrix& source, const BlockedLayout& layout, std::int64_t beg
 
 }  // namespace
 
+Lines::Lines(const Matrix& matrix) : count(matrix.rows), length(matrix.columns), stride(matrix.row_stride) {
+  if (matrix.column_stride == 1) return;
+  TENFOLD_VERIFY(matrix.row_stride == 1, "a matrix with strides ", matrix.row_stride, " and ", matrix.column_stride);
+  std::swap(count, length);
+  stride = matrix.column_stride;
+}
+
 std::int64_t BlockedLayout::block(int dimension) const {
   std::int64_t size = 1;
   for (int i = 0; i < inner_count; ++i)
@@ -266,6 +279,15 @@ void pack(const Matrix& source, const BlockedLayout& layout, std::int64_t begin,
 void copy_dense(const Matrix& source, std::int64_t begin, std::int64_t end, void* out, float* row_sums) {
   if (source.type == DType::f32) return copy_dense_as(source, begin, end, static_cast<float*>(out), row_sums);
   copy_dense_as(source, begin, end, static_cast<BFloat16*>(out), row_sums);
+}
+
+Matrix widen(const Matrix& source, float* out) {
+  const Lines lines(source);
+  const auto* from = static_cast<const BFloat16*>(source.data);
+  for (std::int64_t line = 0; line < lines.count; ++line)
+    load(from + line * lines.stride, lines.length, out + line * lines.length);
+  const bool by_rows = source.column_stride == 1;
+  return {out, DType::f32, source.rows, source.columns, by_rows ? lines.length : 1, by_rows ? 1 : lines.length};
 }
 
 }  // namespace tenfold::kernels::detail

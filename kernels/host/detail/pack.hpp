@@ -28,20 +28,23 @@ struct Matrix {
   }
 };
 
+/// A matrix with a stride of 1 as its lines of neighbouring elements: rows or columns.
+struct Lines {
+  std::int64_t count, length, stride;
+  explicit Lines(const Matrix& matrix);
+};
+
 /// A blocked layout of a matrix: up to three inner blocks, outermost first, each over rows (0) or columns (1); strides
 /// of the outer indices in elements.
 struct BlockedLayout {
   struct Inner {
     std::int64_t size;
     int dimension;
-    bool operator==(const Inner&) const = default;
   };
   std::array<std::int64_t, 2> padded{}, outer_stride{};
   std::array<Inner, 3> inner{};
   int inner_count = 0;
-  std::int64_t bytes = 0;
 
-  bool operator==(const BlockedLayout&) const = default;
   std::int64_t block(int dimension) const;                           ///< elements of a whole block along a dimension
   std::int64_t offset(std::int64_t row, std::int64_t column) const;  ///< in elements
 };
@@ -55,5 +58,8 @@ void pack(const Matrix& source, const BlockedLayout& layout, std::int64_t begin,
 /// Rows [begin, end) of `source` as a dense row-major matrix, written to those rows of `out`. Where row_sums is given,
 /// row_sums[r] += the sum of row r in f32, columns in order of a fixed tree.
 void copy_dense(const Matrix& source, std::int64_t begin, std::int64_t end, void* out, float* row_sums = nullptr);
+
+/// A bf16 matrix, one of whose strides is 1, in f32: its lines one after another in `out`.
+Matrix widen(const Matrix& source, float* out);
 
 }  // namespace tenfold::kernels::detail

@@ -1,22 +1,39 @@
 #include "kernels/host/detail/product.hpp"
 
+#include <omp.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
 #include <oneapi/dnnl/dnnl.hpp>
-#include <string_view>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
+#include "kernels/host/detail/instruction_set.hpp"
 
 namespace tenfold::kernels::detail {
 namespace {
 
 using Memory = dnnl::memory;
 
-struct ForPrimitive;
-struct ForOperandA;
-struct ForOperandB;
+struct ForPrimitive;  // these name scratch
+struct ForWideA;
+struct ForWideB;
+struct ForWideC;
+struct ForWholeB;
+
+/// While it lives oneDNN uses one thread: those of a product work on blocks of ours.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
 
 const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
@@ -55,27 +72,26 @@ dnnl::inner_product_forward::primitive_desc describe(const ProductShape& shape) 
 #endif
 }
 
-BlockedLayout layout_of(const Memory::desc& weights) {
+/// How the library wants B; nothing if it keeps that to itself.
+std::optional<BlockedLayout> layout_of(const Memory::desc& weights) {
   BlockedLayout layout;
 #if DNNL_VERSION_MAJOR >= 3
-  TENFOLD_VERIFY(weights.get_format_kind() == Memory::format_kind::blocked, "oneDNN wants an opaque layout");
+  if (weights.get_format_kind() != Memory::format_kind::blocked) return std::nullopt;
   const auto padded = weights.get_padded_dims(), strides = weights.get_strides();
   const auto sizes = weights.get_inner_blks(), dimensions = weights.get_inner_idxs();
   layout.inner_count = weights.get_inner_nblks();
 #else
-  TENFOLD_VERIFY(weights.data.format_kind == dnnl_blocked, "oneDNN wants an opaque layout");
+  if (weights.data.format_kind != dnnl_blocked) return std::nullopt;
   const auto* padded = weights.data.padded_dims;
   const auto& [strides, inner_count, sizes, dimensions] = weights.data.format_desc.blocking;
   layout.inner_count = inner_count;
 #endif
-  TENFOLD_VERIFY(layout.inner_count <= static_cast<int>(layout.inner.size()), "oneDNN wants ", layout.inner_count,
-                 " inner blocks");
+  if (layout.inner_count > static_cast<int>(layout.inner.size())) return std::nullopt;
   for (int dimension = 0; dimension < 2; ++dimension) {
     layout.padded[dimension] = padded[dimension];
     layout.outer_stride[dimension] = strides[dimension];
   }
   for (int i = 0; i < layout.inner_count; ++i) layout.inner[i] = {sizes[i], static_cast<int>(dimensions[i])};
-  layout.bytes = static_cast<std::int64_t>(weights.get_size());
   return layout;
 }
 
@@ -94,6 +110,26 @@ void check(dnnl_status_t status, const char* what) {
   TENFOLD_VERIFY(status == dnnl_success, what, ": ", dnnl_status2str(status));
 }
 
+bool is_widened(DType operands) {
+  return operands == DType::bf16 && !multiplies_bf16();
+}
+
+/// body(begin, end) for ranges of [0, count), by all threads or by this one.
+template <class Body>
+void for_ranges(bool in_parallel, Label& label, std::int64_t count, std::int64_t step, const Body& body) {
+  if (in_parallel) return for_blocks(label, count, step, body);
+  body(0, count);
+}
+
+/// B with rows of zeros, in scratch memory.
+Matrix with_rows(const Matrix& b, std::int64_t rows) {
+  const std::int64_t row_bytes = b.columns * static_cast<std::int64_t>(size_of(b.type));
+  std::byte* whole = scratch<std::byte, ForWholeB>(rows * row_bytes);
+  copy_dense(b, 0, b.rows, whole);
+  std::fill(whole + b.rows * row_bytes, whole + rows * row_bytes, std::byte{0});
+  return {whole, b.type, rows, b.columns, b.columns, 1};
+}
+
 }  // namespace
 
 /// The memory objects live as long as the primitive; a call only changes where they point. The C interface takes its
@@ -104,10 +140,9 @@ struct Product::Primitive {
         layout(layout_of(description.weights_desc())),
         scratchpad_bytes(static_cast<std::int64_t>(description.scratchpad_desc().get_size())),
         inner_product(description) {
-    const std::string_view implementation = description.impl_info_str();
-    TENFOLD_VERIFY(implementation.find("ref") == std::string_view::npos, "oneDNN has only its reference code (",
-                   implementation, ") for ", name_of(shape.operands), " products on this processor",
-                   shape.operands == DType::bf16 ? ": use precision.compute = f32" : "");
+    const auto wanted = static_cast<std::int64_t>(description.weights_desc().get_size());
+    TENFOLD_VERIFY(wanted <= packed_bytes(shape.n, shape.k, shape.operands), "oneDNN packs ", shape.n, " x ", shape.k,
+                   " ", name_of(shape.operands), " in ", wanted, " bytes");
     add(DNNL_ARG_SRC, description.src_desc());
     add(DNNL_ARG_WEIGHTS, description.weights_desc());
     add(DNNL_ARG_DST, description.dst_desc());
@@ -124,14 +159,28 @@ struct Product::Primitive {
   }
 
   dnnl::inner_product_forward::primitive_desc description;
-  BlockedLayout layout;
+  std::optional<BlockedLayout> layout;  ///< of a packed B; none: only the library knows it
   std::int64_t scratchpad_bytes;
   dnnl::inner_product_forward inner_product;
   std::vector<Memory> memories;
   std::vector<dnnl_exec_arg_t> arguments;
 };
 
-Product::Product(const ProductShape& shape) : primitive_(std::make_unique<Primitive>(shape)) {}
+std::int64_t packed_bytes(std::int64_t n, std::int64_t k, DType operands) {
+  constexpr std::int64_t greatest_block = 64;  // in which oneDNN lays out n and k
+  const auto element = static_cast<std::int64_t>(size_of(is_widened(operands) ? DType::f32 : operands));
+  return (n + greatest_block - 1) * (k + greatest_block - 1) * element;
+}
+
+Product::Product(const ProductShape& shape) : shape_(shape), widened_(is_widened(shape.operands)) {
+  dnnl_type(shape.operands);  // or there is no such product
+  if (!packs_operands()) return;
+  const OneThread one_thread;
+  ProductShape worked_out = shape;
+  if (widened_) worked_out.operands = worked_out.result = DType::f32;
+  primitive_ = std::make_unique<Primitive>(worked_out);
+}
+
 Product::~Product() = default;
 
 Product& Product::of(const ProductShape& shape) {
@@ -139,17 +188,64 @@ Product& Product::of(const ProductShape& shape) {
   return products.try_emplace(shape, shape).first->second;
 }
 
-std::int64_t Product::packed_bytes(std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t block = 64;
-  const auto whole = [](std::int64_t extent) { return (extent + block - 1) / block * block; };
-  return whole(n) * whole(k) * static_cast<std::int64_t>(sizeof(float));
+void Product::pack(const Matrix& b, void* packed) const {
+  pack(b, packed, false);
 }
 
-const BlockedLayout& Product::layout() const {
-  return primitive_->layout;
+void Product::pack_in_parallel(const Matrix& b, void* packed) const {
+  pack(b, packed, true);
+}
+
+void Product::pack(const Matrix& given, void* packed, bool in_parallel) const {
+  static Label label = "tenfold::matmul::pack";
+  Matrix b = given.rows == shape_.n ? given : with_rows(given, shape_.n);
+  if (widened_) b = widen(b, scratch<float, ForWideB>(b.rows * b.columns));
+  if (!primitive_) {
+    constexpr std::int64_t rows = 64;  // of B transposed
+    for_ranges(in_parallel, label, b.columns, rows,
+               [=](std::int64_t begin, std::int64_t end) { copy_dense(b.transposed(), begin, end, packed); });
+  } else if (const auto& layout = primitive_->layout) {
+    for_ranges(in_parallel, label, pack_steps(b, *layout), 1,
+               [b, &layout = *layout, packed](auto begin, auto end) { detail::pack(b, layout, begin, end, packed); });
+  } else {
+    pack_by_library(b, packed);
+  }
+}
+
+void Product::pack_by_library(const Matrix& b, void* packed) const {
+  TENFOLD_VERIFY(primitive_ != nullptr && b.rows == shape_.n, "nothing to pack by the library");
+  const OneThread one_thread;
+  const Memory::desc lies({b.rows, b.columns}, dnnl_type(b.type), Memory::dims{b.row_stride, b.column_stride});
+  Memory from(lies, engine(), const_cast<void*>(b.data)), to(primitive_->description.weights_desc(), engine(), packed);
+  dnnl::reorder(from, to).execute(stream(), from, to);
+}
+
+bool Product::takes(const Matrix& b) const {
+  return !primitive_ && !widened_ && b.transposed().dense();
 }
 
 void Product::execute(const void* a, const void* packed_b, const float* bias, void* c) {
+  const OneThread one_thread;
+  if (!widened_) return multiply(a, packed_b, bias, c);
+  const std::int64_t of_a = shape_.m * shape_.k, of_c = shape_.m * shape_.n;
+  float* wide_a = scratch<float, ForWideA>(of_a);
+  load(static_cast<const BFloat16*>(a), of_a, wide_a);
+  if (shape_.result == DType::f32) return multiply(wide_a, packed_b, bias, c);
+  float* wide_c = scratch<float, ForWideC>(of_c);
+  if (shape_.accumulate) load(static_cast<const BFloat16*>(c), of_c, wide_c);
+  multiply(wide_a, packed_b, bias, wide_c);
+  store(wide_c, of_c, static_cast<BFloat16*>(c));
+}
+
+void Product::multiply(const void* a, const void* packed_b, const float* bias, void* c) {
+  const auto [m, n, k] = std::tuple{shape_.m, shape_.n, shape_.k};
+  if (!primitive_) {
+    float* rows = static_cast<float*>(c);
+    for (std::int64_t i = 0; bias != nullptr && i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j) rows[i * n + j] = bias[j] + (shape_.accumulate ? rows[i * n + j] : 0.0F);
+    const Matrix left{a, DType::f32, m, k, k, 1}, right{packed_b, DType::f32, n, k, 1, n};
+    return sgemm(left, right, shape_.accumulate || bias != nullptr, rows, n);
+  }
   Primitive& primitive = *primitive_;
   primitive.point(0, a);
   primitive.point(1, packed_b);
@@ -159,6 +255,20 @@ void Product::execute(const void* a, const void* packed_b, const float* bias, vo
   check(dnnl_primitive_execute(primitive.inner_product.get(), stream().get(),
                                static_cast<int>(primitive.arguments.size()), primitive.arguments.data()),
         "a product");
+}
+
+void sgemm(const Matrix& a, const Matrix& b, bool accumulate, float* c, std::int64_t c_stride) {
+  const OneThread one_thread;
+  const bool a_by_rows = a.column_stride == 1, b_by_rows = b.column_stride == 1;
+  TENFOLD_VERIFY((a_by_rows || a.row_stride == 1) && (b_by_rows || b.row_stride == 1), "sgemm: strides ", a.row_stride,
+                 ", ", a.column_stride, " and ", b.row_stride, ", ", b.column_stride);
+  // A matrix of one line may have any stride from line to line.
+  const std::int64_t a_stride = a_by_rows ? std::max(a.row_stride, a.columns) : std::max(a.column_stride, a.rows);
+  const std::int64_t b_stride = b_by_rows ? std::max(b.row_stride, b.columns) : std::max(b.column_stride, b.rows);
+  check(dnnl_sgemm(a_by_rows ? 'N' : 'T', b_by_rows ? 'T' : 'N', a.rows, b.rows, a.columns, 1.0F,
+                   static_cast<const float*>(a.data), a_stride, static_cast<const float*>(b.data), b_stride,
+                   accumulate ? 1.0F : 0.0F, c, c_stride),
+        "sgemm");
 }
 
 std::function<void()> row_major_product(DType type, std::int64_t n, void* a, void* b, void* c) {
@@ -173,58 +283,6 @@ std::function<void()> row_major_product(DType type, std::int64_t n, void* a, voi
     matmul.execute(stream(), {{DNNL_ARG_SRC, A}, {DNNL_ARG_WEIGHTS, B}, {DNNL_ARG_DST, C}});
     stream().wait();
   };
-}
-
-namespace {
-
-void pack_in_parallel(const Matrix& b, const BlockedLayout& layout, std::byte* out) {
-  static Label label = "tenfold::matmul::pack";
-  for_blocks(label, pack_steps(b, layout), 1,
-             [&](std::int64_t begin, std::int64_t end) { pack(b, layout, begin, end, out); });
-}
-
-void copy_in_parallel(const Matrix& a, std::byte* out, float* row_sums) {
-  static Label label = "tenfold::matmul::copy";
-  for_blocks(label, a.rows, 256,
-             [&](std::int64_t begin, std::int64_t end) { copy_dense(a, begin, end, out, row_sums); });
-}
-
-/// A product whose A must be copied: by pieces of k and blocks of rows, so that the copies stay in the cache of a core.
-void product_of_copies(const Matrix& a, const Matrix& b, float* c, bool accumulate, float* a_row_sums) {
-  constexpr std::int64_t k_piece = 256, row_block = 1024;
-  std::byte* dense = scratch<std::byte, ForOperandA>(std::min(row_block, a.rows) * std::min(k_piece, a.columns) *
-                                                     static_cast<std::int64_t>(size_of(a.type)));
-  for (std::int64_t begin = 0; begin < a.columns; begin += k_piece) {
-    const std::int64_t count = std::min(k_piece, a.columns - begin);
-    std::byte* packed = nullptr;
-    BlockedLayout layout;
-    for (std::int64_t row = 0; row < a.rows; row += row_block) {
-      const std::int64_t rows = std::min(row_block, a.rows - row);
-      Product& part = Product::of({rows, b.rows, count, a.type, DType::f32, false, accumulate || begin > 0});
-      if (packed == nullptr || part.layout() != layout) {  // which may depend on the number of rows
-        layout = part.layout();
-        packed = scratch<std::byte, ForOperandB>(layout.bytes);
-        pack_in_parallel(b.column_range(begin, count), layout, packed);
-      }
-      copy_in_parallel(a.row_range(row, rows).column_range(begin, count), dense,
-                       a_row_sums == nullptr ? nullptr : a_row_sums + row);
-      part.execute(dense, packed, nullptr, c + row * b.rows);
-    }
-  }
-}
-
-}  // namespace
-
-void product(const Matrix& a, const Matrix& b, const float* bias, void* c, DType c_type, bool accumulate,
-             float* a_row_sums) {
-  if (!a.dense() || a_row_sums != nullptr) {
-    TENFOLD_VERIFY(c_type == DType::f32 && bias == nullptr, "a product by pieces is in f32 and without bias");
-    return product_of_copies(a, b, static_cast<float*>(c), accumulate, a_row_sums);
-  }
-  Product& whole = Product::of({a.rows, b.rows, a.columns, a.type, c_type, bias != nullptr, accumulate});
-  std::byte* packed = scratch<std::byte, ForOperandB>(whole.layout().bytes);
-  pack_in_parallel(b, whole.layout(), packed);
-  whole.execute(a.data, packed, bias, c);
 }
 
 }  // namespace tenfold::kernels::detail

@@ -124,6 +124,29 @@ TEST_P(LinearTest, TheSameBitsEachTime) {
   EXPECT_EQ(read(first_bias), read(second_bias));
 }
 
+// Bit for bit: rows are dealt into batches of any number.
+TEST_P(LinearTest, ARowIsTheSameWhateverTheNumberOfRows) {
+  const std::int64_t rows = 3 * kernels::row_block - 40;
+  for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{48, 200}, {256, 64}, {37, 5}}) {
+    const Tensor x = random({rows, in}), weight = random({out, in}), bias = random(DType::f32, {out});
+    const Tensor dy = random({rows, out}), y = poisoned({rows, out}), dx = poisoned({rows, in});
+    kernels::linear_forward(queue_, x, weight, bias, y);
+    kernels::linear_backward_input(queue_, dy, weight, dx);
+    const Values whole_y = read(y), whole_dx = read(dx);
+    for (std::int64_t count : {std::int64_t{1}, std::int64_t{7}, kernels::row_block - 1, kernels::row_block,
+                               kernels::row_block + 1, 2 * kernels::row_block + 30}) {
+      const auto first = [count](const Values& whole, std::int64_t width) {
+        return Values(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(count * width));
+      };
+      const Tensor part_y = poisoned({count, out}), part_dx = poisoned({count, in});
+      kernels::linear_forward(queue_, x.rows(0, count), weight, bias, part_y);
+      kernels::linear_backward_input(queue_, dy.rows(0, count), weight, part_dx);
+      EXPECT_EQ(read(part_y), first(whole_y, out)) << count << " rows, " << in << " to " << out;
+      EXPECT_EQ(read(part_dx), first(whole_dx, in)) << count << " rows, " << in << " to " << out;
+    }
+  }
+}
+
 TEST_P(LinearTest, NotANumberPassesThrough) {
   Values in(64 * 64, 1.0);
   in[64 * 63 + 5] = NAN;

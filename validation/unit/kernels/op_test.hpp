@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -20,10 +21,13 @@ namespace tenfold::test {
 
 using Values = std::vector<double>;
 
-/// Owns the kernel libraries for all tests of the executable.
+/// Owns the kernel libraries for all tests of the executable, with TENFOLD_TEST_THREADS threads, or one.
 class KernelEnvironment : public ::testing::Environment {
  public:
-  void SetUp() override { runtime_ = std::make_unique<kernels::Runtime>(1); }
+  void SetUp() override {
+    const char* threads = std::getenv("TENFOLD_TEST_THREADS");
+    runtime_ = std::make_unique<kernels::Runtime>(threads == nullptr ? 1 : std::atoi(threads));
+  }
   void TearDown() override { runtime_.reset(); }
 
  private:
@@ -69,6 +73,7 @@ class OpTest : public ::testing::TestWithParam<DType> {
   Values read(const Tensor& tensor) {
     std::vector<std::byte> bytes(tensor.bytes());
     queue_.copy_out(tensor, bytes.data());
+    for (const std::byte byte : bytes) bits_ = (bits_ ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3ULL;  // FNV-1a
     Values values(static_cast<std::size_t>(tensor.elements()));
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = decode(tensor.dtype(), bytes.data() + i * size_of(tensor.dtype()));
@@ -81,6 +86,9 @@ class OpTest : public ::testing::TestWithParam<DType> {
     for (double& value : values) value = distribution(generator_);
     return values;
   }
+
+  /// All that was read, for threads_test.py to compare.
+  void TearDown() override { RecordProperty("bits", std::to_string(bits_)); }
 
   /// Relative error of one rounding to the storage type plus f32 arithmetic.
   double tolerance() const { return GetParam() == DType::bf16 ? 0x1p-8 : 2e-6; }
@@ -95,6 +103,8 @@ class OpTest : public ::testing::TestWithParam<DType> {
   std::mt19937_64 generator_{42};
 
  private:
+  std::uint64_t bits_ = 0xcbf29ce484222325ULL;
+
   template <class T>
   static void put(T value, std::byte* to) {
     std::memcpy(to, &value, sizeof value);
