@@ -52,7 +52,7 @@ struct Measurement {
 
 /// Times settings.bench.steps optimizer steps after a first one.
 Measurement measure(const Settings& settings, Runtime& runtime) {
-  const Watchdog watchdog(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout));
+  const Watchdog watchdog(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout));
   plan_that_fits(settings, facts_of_random(settings), runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
   Queue queue;

@@ -28,7 +28,7 @@ MPI_Comm start_mpi(int& argc, char**& argv) {
 
 }  // namespace
 
-Runtime::Runtime(int& argc, char**& argv) : host_(host_name()) {
+Runtime::Runtime(int& argc, char**& argv, Signals& signals) : signals_(signals), host_(host_name()) {
   const MPI_Comm all = start_mpi(argc, argv);
   world_ = std::make_unique<MpiCommunicator>(all, progress_);
   farewell_ = std::make_unique<MpiCommunicator>(all, progress_);
@@ -101,8 +101,8 @@ ExitCode Runtime::report(const std::exception_ptr& failure) {
   std::_Exit(static_cast<int>(code));  // where an MPI returns from that
 }
 
-int run_application(int argc, char** argv, const std::function<ExitCode(Runtime&)>& application) {
-  Runtime runtime(argc, argv);
+int run_application(int argc, char** argv, Signals& signals, const std::function<ExitCode(Runtime&)>& application) {
+  Runtime runtime(argc, argv, signals);
   std::exception_ptr failure;
   try {
     return static_cast<int>(application(runtime));

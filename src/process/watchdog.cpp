@@ -10,10 +10,8 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "base/host.hpp"
 #include "process/detail/node_table.hpp"
 #include "process/detail/system.hpp"
 
@@ -34,48 +32,28 @@ constexpr Seconds grace_of_speaker{5};
 /// For the rank that claimed the report to have printed it.
 constexpr Seconds grace_of_reporter{2};
 
-// A signal handler can reach nothing but static storage. The others are told at once: mpirun may kill this process
-// before its thread wakes, and that end is no fault.
-std::atomic<NodeSlot*> slot_to_mark{nullptr};
-static_assert(std::atomic<NodeSlot*>::is_always_lock_free);
-
-extern "C" void note_termination(int) {
-  if (NodeSlot* slot = slot_to_mark.load()) slot->state.store(NodeSlot::left);
-}
-
-/// Puts off SIGTERM for as long as it lives, unless someone handles it already; marks the rank as leaving instead.
+/// Puts off a SIGTERM that means the end for as long as it lives, and marks the rank as leaving instead. At once:
+/// mpirun may kill this process before the watchdog's thread wakes, and the others must not take that end for a fault.
 class DeferredTermination {
  public:
-  explicit DeferredTermination(NodeSlot& mine) : mine_(mine) {
-    detail::check_system(sigaction(SIGTERM, nullptr, &previous_), "sigaction");
-    if (previous_.sa_handler != SIG_DFL) return;
-    slot_to_mark.store(&mine_);
-    struct sigaction action {};
-    action.sa_handler = note_termination;
-    action.sa_flags = SA_RESTART;
-    detail::check_system(sigaction(SIGTERM, &action, nullptr), "sigaction");
-    deferred_ = true;
+  DeferredTermination(Signals& signals, NodeSlot& mine) : signals_(signals) {
+    signals_.defer_termination([this, &mine] {
+      mine.state.store(NodeSlot::left);
+      received_.store(true);
+    });
   }
-  ~DeferredTermination() { restore(); }
+  ~DeferredTermination() {
+    signals_.defer_termination({});
+    if (received()) Signals::deliver(SIGTERM);
+  }
   DeferredTermination(const DeferredTermination&) = delete;
   DeferredTermination& operator=(const DeferredTermination&) = delete;
 
-  bool received() const { return deferred_ && mine_.state.load() == NodeSlot::left; }
-  void terminate() {
-    restore();
-    detail::check_system(raise(SIGTERM), "raise");
-  }
+  bool received() const { return received_.load(); }
 
  private:
-  void restore() {
-    if (!std::exchange(deferred_, false)) return;
-    detail::check_system(sigaction(SIGTERM, &previous_, nullptr), "sigaction");
-    slot_to_mark.store(nullptr);
-  }
-
-  NodeSlot& mine_;
-  struct sigaction previous_ {};
-  bool deferred_ = false;
+  Signals& signals_;
+  std::atomic<bool> received_{false};
 };
 
 /// Lets others see the rank's progress for as long as it lives.
@@ -94,14 +72,14 @@ class Publication {
 
 class Watchdog::Observer {
  public:
-  Observer(MpiCommunicator& world, Seconds stall_timeout)
-      : host_(host_name()),
+  Observer(Runtime& runtime, Seconds stall_timeout)
+      : host_(runtime.host()),
         stall_timeout_(stall_timeout),
-        table_(world),
-        publication_(world.progress(), table_.mine().standing),
+        table_(runtime.world()),
+        publication_(runtime.progress(), table_.mine().standing),
         seen_(table_.slots().size()),
-        termination_(table_.mine()) {
-    world.barrier();
+        termination_(runtime.signals(), table_.mine()) {
+    runtime.world().barrier();
     thread_ = std::thread([this] { run(); });
   }
 
@@ -154,7 +132,7 @@ void Watchdog::Observer::run() {
     look(std::min<Seconds>(now - last, longest_look));
     judge();
     last = now;
-    if (terminating) termination_.terminate();
+    if (terminating) Signals::deliver(SIGTERM);
   }
 }
 
@@ -234,8 +212,8 @@ std::string Watchdog::Observer::place_of(std::size_t i) const {
               waiting.empty() ? "" : ", waiting in ", waiting);
 }
 
-Watchdog::Watchdog(MpiCommunicator& world, std::chrono::duration<double> stall_timeout)
-    : observer_(std::make_unique<Observer>(world, stall_timeout)) {}
+Watchdog::Watchdog(Runtime& runtime, std::chrono::duration<double> stall_timeout)
+    : observer_(std::make_unique<Observer>(runtime, stall_timeout)) {}
 
 Watchdog::~Watchdog() = default;
 

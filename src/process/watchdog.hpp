@@ -5,7 +5,7 @@
 #include <chrono>
 #include <memory>
 
-#include "parallel/mpi_communicator.hpp"
+#include "process/runtime.hpp"
 
 namespace tenfold {
 
@@ -13,9 +13,9 @@ class Watchdog {
  public:
   /// Collective over the world. A rank that shows no progress for `stall_timeout`, or whose process is gone, ends all
   /// ranks of its node with exit code 1, on which mpirun and `srun --kill-on-bad-exit=1` end the rest.
-  /// While it lives and nobody else handles SIGTERM, SIGTERM ends the process only after a last look at the others:
-  /// mpirun sends it to the survivors of a death, and they are the ones who can say what happened.
-  Watchdog(MpiCommunicator& world, std::chrono::duration<double> stall_timeout);
+  /// While it lives, a SIGTERM that means the end ends the process only after a last look at the others: mpirun sends
+  /// it to the survivors of a death, and they are the ones who can say what happened.
+  Watchdog(Runtime& runtime, std::chrono::duration<double> stall_timeout);
   /// Not collective. After it the rank may come and go as it likes; when an exception unwinds, the other ranks know
   /// that this one speaks for itself.
   ~Watchdog();

@@ -70,7 +70,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
     : settings_(settings),
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
-      watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
+      watchdog_(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout)),
       corpus_(open_on_all_ranks(settings, runtime)),
       memory_(plan_that_fits(settings, agree(runtime.world(), [&] { return facts_of(corpus_); }), runtime.world())),
       peak_(measure_peak()),
@@ -205,7 +205,7 @@ ExitCode Pretraining::run() {
     const bool last = step == settings_.run.steps;
     if (step % settings_.parallel.replica_check_every == 0)
       check_replicas(grid_.data(), learner_.parameters().masters(), step);
-    stopping = signals_.requested(runtime_.world());
+    stopping = runtime_.signals().requested(runtime_.world());
     if (last || step % settings_.validation.every == 0) validate();
     if (last || stopping || step % settings_.checkpoint.every == 0) save();
   }

@@ -10,7 +10,6 @@
 #include "io/run_folder.hpp"
 #include "parallel/process_grid.hpp"
 #include "process/runtime.hpp"
-#include "process/signals.hpp"
 #include "process/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
 #include "training/memory.hpp"
@@ -52,7 +51,6 @@ class Pretraining {
   Runtime& runtime_;
   ProcessGrid grid_;
   Watchdog watchdog_;
-  StopSignals signals_;
   Queue queue_;
   Corpus corpus_;
   MemoryPlan memory_;

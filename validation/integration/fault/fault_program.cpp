@@ -12,7 +12,6 @@
 #include "io/hdf5.hpp"
 #include "parallel/agree.hpp"
 #include "process/runtime.hpp"
-#include "process/signals.hpp"
 #include "process/watchdog.hpp"
 
 namespace {
@@ -66,11 +65,12 @@ void work(Runtime& runtime, const std::string& fault) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tenfold::run_application(argc, argv, [&](Runtime& runtime) {
+  tenfold::Signals signals;
+  const bool stoppable = argc > 1 && std::string(argv[1]) == "stoppable";
+  signals.start(stoppable ? tenfold::Signals::Meaning::save : tenfold::Signals::Meaning::end);
+  return tenfold::run_application(argc, argv, signals, [&](Runtime& runtime) {
     if (argc != 2 && argc != 3) throw InputError("usage: fault_program FAULT [FILE]");
-    const tenfold::Watchdog watchdog(runtime.world(), stall_timeout);
-    std::optional<tenfold::StopSignals> signals;
-    if (std::string(argv[1]) == "stoppable") signals.emplace();
+    const tenfold::Watchdog watchdog(runtime, stall_timeout);
     // A file open on all ranks, and something in it, as a checkpoint is while it is written.
     std::optional<tenfold::hdf5::File> file;
     std::optional<tenfold::hdf5::Dataset> values;
