@@ -38,6 +38,8 @@ class Runtime {
   ExitCode report(const std::exception_ptr& failure);
   /// Of refused input, neither source line nor region; the rank only if it is not rank 0, which stands for all.
   void print(const Error& error, int rank, const std::string& host, const std::string& source) const;
+  /// Whether this is one of several tasks of a launcher that MPI does not know; the first task says so.
+  bool is_stray() const;
   /// Whether every rank comes here with the same text within two seconds.
   bool all_fail_alike(const std::string& message);
 
