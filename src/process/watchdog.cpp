@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "process/detail/host_link.hpp"
 #include "process/detail/node_table.hpp"
 #include "process/detail/system.hpp"
 
@@ -76,6 +77,7 @@ class Watchdog::Observer {
       : host_(runtime.host()),
         stall_timeout_(stall_timeout),
         table_(runtime.world()),
+        hosts_(runtime.world(), table_.leads(), stall_timeout),
         publication_(runtime.progress(), table_.mine().standing),
         seen_(table_.slots().size()),
         termination_(runtime.signals(), table_.mine()) {
@@ -114,8 +116,11 @@ class Watchdog::Observer {
   std::string host_;
   Seconds stall_timeout_;
   detail::NodeTable table_;
+  detail::HostLink hosts_;
   Publication publication_;
   std::vector<Seen> seen_;
+  Seconds least_wait_{0};  ///< for which every rank of this node has been waiting; max: all have ended
+  std::string waits_in_;   ///< the one that waits for the shortest time
   DeferredTermination termination_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -129,7 +134,9 @@ void Watchdog::Observer::run() {
   while (!wake_.wait_for(lock, period, [this] { return stop_; })) {
     const auto now = std::chrono::steady_clock::now();
     const bool terminating = termination_.received();
-    look(std::min<Seconds>(now - last, longest_look));
+    const Seconds elapsed = std::min<Seconds>(now - last, longest_look);
+    look(elapsed);
+    if (table_.leads()) hosts_.exchange(elapsed, least_wait_, waits_in_);
     judge();
     last = now;
     if (terminating) Signals::deliver(SIGTERM);
@@ -137,6 +144,7 @@ void Watchdog::Observer::run() {
 }
 
 void Watchdog::Observer::look(Seconds elapsed) {
+  least_wait_ = Seconds::max();
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const NodeSlot& slot = table_.slots()[i];
     Seen& seen = seen_[i];
@@ -145,14 +153,18 @@ void Watchdog::Observer::look(Seconds elapsed) {
     seen.ticks = ticks;
     seen.waits = !slot.standing.waiting.load().empty();
     seen.process = detail::process_state(slot.pid.load());
-    if (slot.state.load() == NodeSlot::spoken) seen.spoken += elapsed;
+    const std::int32_t state = slot.state.load();
+    if (state == NodeSlot::spoken) seen.spoken += elapsed;
+    const Seconds wait = seen.waits ? seen.age : Seconds{0};
+    if (state != NodeSlot::present || wait >= least_wait_) continue;
+    least_wait_ = wait;
+    waits_in_ = slot.standing.waiting.load();
   }
 }
 
 void Watchdog::Observer::judge() {
   std::string dead;
   std::string stalled;
-  Seconds least_wait = Seconds::max();
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const Seen& seen = seen_[i];
     // Re-read after the process was seen gone: it says that it leaves before it does.
@@ -164,15 +176,14 @@ void Watchdog::Observer::judge() {
     if (seen.age > stall_timeout_ && (!seen.waits || stopped))
       stalled += text("tenfold: ", name_of(i), " stalled for ", static_cast<int>(seen.age.count()), " s at ",
                       place_of(i), stopped ? " (its process is stopped by a signal)" : "", "\n");
-    least_wait = std::min(least_wait, seen.waits ? seen.age : Seconds{0});
   }
   if (!dead.empty()) report_and_end(dead);
   if (!stalled.empty()) report_and_end(stalled);
-  if (least_wait != Seconds::max() && least_wait > stall_timeout_ + grace_of_waiters)
-    report_and_end(text("tenfold: every rank of host ", host_, " waits for others since ",
-                        static_cast<int>(least_wait.count()),
-                        " s: a rank of another host stalled, or the ranks wait in "
-                        "different collectives\n"));
+  const Seconds limit = stall_timeout_ + grace_of_waiters;
+  if (hosts_.judges() && least_wait_ != Seconds::max() && least_wait_ > limit && hosts_.others_wait() > limit)
+    report_and_end(text(
+        "tenfold: every rank of host ", host_, " waits for others since ", static_cast<int>(least_wait_.count()), " s",
+        hosts_.several() ? "" : ": the ranks wait in different collectives", "\n", hosts_.describe_others()));
 }
 
 void Watchdog::Observer::report_and_end(const std::string& what) {

@@ -153,11 +153,11 @@ class RunFolder:
 class Job:
     """A run in the background; what it says goes to files in its folder."""
 
-    def __init__(self, words, folder):
+    def __init__(self, words, folder, **options):
         kept = {"mode": "w", "dir": folder, "delete": False}
         with tempfile.NamedTemporaryFile(suffix=".out", **kept) as output, tempfile.NamedTemporaryFile(suffix=".err", **kept) as errors:
             self.output, self.errors = pathlib.Path(output.name), pathlib.Path(errors.name)
-            self.process = subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=errors)
+            self.process = subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=errors, **options)
 
     def __enter__(self):
         return self
