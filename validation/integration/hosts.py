@@ -4,7 +4,6 @@ The namespaces have no name in the file system: they go with their last process.
 """
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import shutil
@@ -25,12 +24,6 @@ def missing():
     tried = subprocess.run(["unshare", "--net", "--uts", "ip", "link", "add", "one", "type", "veth", "peer", "name", "two"],
                            capture_output=True, text=True, check=False)
     return f"no network namespaces: {tried.stderr.strip()}" if tried.returncode != 0 else ""
-
-
-def die_with_parent():
-    """For preexec_fn: the process is killed when the test is."""
-    parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
 
 
 class Hosts:
@@ -59,7 +52,7 @@ class Hosts:
         """Command line that runs a program with so many ranks on each host, the first host's ranks first."""
         hosts = ",".join(f"{address}:{count}" for address, count in zip(ADDRESSES, ranks))
         return [*self._inside(0), "mpirun", "--mca", "plm", "rsh", "--mca", "plm_rsh_agent", str(self.agent), "--mca", "btl",
-                "self,vader,tcp", "--bind-to", "none", "--host", hosts, "-n", str(sum(ranks)), *map(str, words)]
+                "self,vader,tcp", "--mca", "orte_tmpdir_base", str(self.agent.parent), "--bind-to", "none", "--host", hosts, "-n", str(sum(ranks)), *map(str, words)]
 
     def processes(self, host):
         """Process ids of all that runs there, mpirun and its helpers among them."""
@@ -92,7 +85,7 @@ class Hosts:
 
     def _start(self):
         for name in NAMES:
-            holder = subprocess.Popen(["unshare", "--net", "--uts", "sleep", "infinity"], preexec_fn=die_with_parent)
+            holder = subprocess.Popen(["unshare", "--net", "--uts", "sleep", "infinity"])
             self.holders.append(holder)
             own = os.readlink("/proc/self/ns/net")
             while os.readlink(f"/proc/{holder.pid}/ns/net") == own or os.readlink(f"/proc/{holder.pid}/exe").endswith("unshare"):

@@ -9,7 +9,7 @@ import sys
 import time
 
 import support
-from hosts import Hosts, die_with_parent, missing
+from hosts import Hosts, missing
 
 SKIPPED = 77
 RANKS = (1, 2)  # on alpha and beta
@@ -27,7 +27,7 @@ class TwoHosts(support.TestCase):
 
     def start(self, *words):
         command = self.hosts.mpirun(RANKS, *words)
-        return self.enterContext(support.Job(command, self.run_folder.path, preexec_fn=die_with_parent))
+        return self.enterContext(support.Job(command, self.run_folder.path))
 
     def test_a_host_whose_ranks_wait_for_long_work_elsewhere_is_not_ended(self):
         job = self.start(fault_program, "busy")  # rank 1 works for three times the stall timeout

@@ -19,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from cluster import Cluster, missing
+from ending import contain
 from support import VOCABULARY, english_looking_text
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "jobscripts" / "slurm" / "pretrain.sh"
@@ -129,6 +130,7 @@ def main(tenfold):
     if reason := missing():
         print(f"skipped: {reason}")
         sys.exit(SKIPPED)
+    contain()
     os.environ["TENFOLD"] = tenfold
     with tempfile.TemporaryDirectory() as folder, Cluster(folder, RANKS) as cluster:
         run_test(cluster, tenfold)
