@@ -20,7 +20,7 @@ packages=(
 )
 test_packages=(
   clang-format clang-tidy-16 shellcheck python3-torch libopenblas0-pthread
-  slurmctld slurmd slurm-client munge libpmix2 sentencepiece
+  slurmctld slurmd slurm-client munge libpmix2 iproute2 sentencepiece
 )
 
 install_debian() {

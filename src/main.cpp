@@ -4,7 +4,9 @@
 #include "process/runtime.hpp"
 
 int main(int argc, char** argv) {
-  return tenfold::run_application(argc, argv, [&](tenfold::Runtime& runtime) {
-    return tenfold::run_command({argv + 1, argv + argc}, runtime);
-  });
+  tenfold::Signals signals;  // blocked before anything else is done
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  signals.start(tenfold::meaning_of_signals(arguments));
+  return tenfold::run_application(argc, argv, signals,
+                                  [&](tenfold::Runtime& runtime) { return tenfold::run_command(arguments, runtime); });
 }

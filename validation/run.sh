@@ -70,5 +70,5 @@ logged asan-unit ctest --preset asan --label-regex unit --parallel "$cores"
 tail -n 3 build/asan-unit.log
 
 begin "tests"
-ctest --preset release --parallel "$cores"
+ctest --preset release --label-exclude nightly --parallel "$cores"
 echo "== passed in $SECONDS s"

@@ -32,9 +32,12 @@ status=0
 timeout --foreground --preserve-status --signal=USR1 "$limit" \
   mpirun -n "$(wc -l <"$PBS_NODEFILE")" --hostfile "$PBS_NODEFILE" \
   "$tenfold" pretrain "${arguments[@]}" --run.resume=auto || status=$?
-if [ "$status" -eq 75 ]; then
-  export ARGUMENTS TENFOLD="$tenfold"
-  next=$(qsub -l "select=$select" -l "walltime=$walltime" -v ARGUMENTS,TENFOLD jobscripts/pbs/pretrain.sh)
-  echo "stopped with a checkpoint; job $next goes on from it"
-fi
+case $status in
+  75) words="stopped with a checkpoint" ;;
+  138 | 143) words="ended by a signal while the program was being loaded" ;;  # by SIGUSR1, by SIGTERM
+  *) exit "$status" ;;
+esac
+export ARGUMENTS TENFOLD="$tenfold"
+next=$(qsub -l "select=$select" -l "walltime=$walltime" -v ARGUMENTS,TENFOLD jobscripts/pbs/pretrain.sh)
+echo "$words; job $next goes on"
 exit "$status"

@@ -19,8 +19,11 @@ tenfold=${TENFOLD:-build/release/tenfold}
 
 status=0
 srun --mpi=pmix --kill-on-bad-exit=1 "$tenfold" pretrain "$@" --run.resume=auto || status=$?
-if [ "$status" -eq 75 ]; then
-  echo "stopped with a checkpoint; job $SLURM_JOB_ID goes back to the queue"
-  scontrol requeue "$SLURM_JOB_ID"
-fi
+case $status in
+  75) words="stopped with a checkpoint" ;;
+  138 | 143) words="ended by a signal while the program was being loaded" ;;  # by SIGUSR1, by SIGTERM
+  *) exit "$status" ;;
+esac
+echo "$words; job $SLURM_JOB_ID goes back to the queue"
+scontrol requeue "$SLURM_JOB_ID"
 exit "$status"

@@ -72,7 +72,7 @@ void time_steps(const Settings& settings, Runtime& runtime, Trainer& trainer, Me
 
 /// Times settings.bench.steps optimizer steps after a first one.
 Measurement measure(const Settings& settings, Runtime& runtime) {
-  const Watchdog watchdog(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout));
+  const Watchdog watchdog(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout));
   const TextFacts facts = facts_of_random(settings);
   plan_that_fits(settings, facts, runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);

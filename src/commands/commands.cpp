@@ -85,7 +85,7 @@ ExitCode run_with_settings(const std::string& command, std::vector<std::string> 
     print(runtime,
           "# effective configuration\n" + to_ini(settings, command) + "\n" + host_table(runtime.world()) + "\n");
   if (command == "prepare") {
-    prepare(settings, runtime.world());
+    prepare(settings, runtime);
     return ExitCode::done;
   }
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
@@ -133,6 +133,11 @@ ExitCode dispatch(const std::vector<std::string>& arguments, Runtime& runtime) {
 }
 
 }  // namespace
+
+Signals::Meaning meaning_of_signals(const std::vector<std::string>& arguments) {
+  const bool trains = !arguments.empty() && arguments.front() == "pretrain";
+  return trains ? Signals::Meaning::save : Signals::Meaning::end;
+}
 
 ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime) {
   expect_same_arguments(arguments, runtime.world());

@@ -9,6 +9,10 @@
 
 namespace tenfold {
 
+/// What SIGUSR1 and SIGTERM mean to a process with these arguments: to `pretrain` that it saves and stops (after its
+/// first step if they come earlier), to the other commands the end.
+Signals::Meaning meaning_of_signals(const std::vector<std::string>& arguments);
+
 /// Runs `arguments` (COMMAND [CONFIG.ini ...] [--section.key=value ...], --help or --version).
 ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime);
 

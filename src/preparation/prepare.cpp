@@ -236,9 +236,10 @@ std::string summary(const std::string& path, const Survey& survey, const Tokeniz
 
 }  // namespace
 
-void prepare(const Settings& settings, MpiCommunicator& world) {
+void prepare(const Settings& settings, Runtime& runtime) {
+  MpiCommunicator& world = runtime.world();
   const auto start = Clock::now();
-  const Watchdog watchdog(world, std::chrono::duration<double>(settings.parallel.stall_timeout));
+  const Watchdog watchdog(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout));
   Progress& progress = world.progress();
   const bool root = world.rank() == 0;
   CorpusSettings keys = settings.corpus;

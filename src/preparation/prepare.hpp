@@ -2,7 +2,7 @@
 // `tenfold prepare`: plain text to one corpus file.
 
 #include "config/settings.hpp"
-#include "parallel/mpi_communicator.hpp"
+#include "process/runtime.hpp"
 
 namespace tenfold {
 
@@ -10,6 +10,6 @@ namespace tenfold {
 /// The file appears under its name only when it is complete. Progress goes to standard error, what was chosen and done
 /// to standard output. InputError (on all ranks) when the text, the given tokenizer or the place of the file is not
 /// usable. Collective.
-void prepare(const Settings& settings, MpiCommunicator& world);
+void prepare(const Settings& settings, Runtime& runtime);
 
 }  // namespace tenfold

@@ -8,13 +8,14 @@
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/mpi_check.hpp"
+#include "process/detail/launcher.hpp"
 #include "process/detail/system.hpp"
 
 namespace tenfold {
 
 namespace {
 
-/// How long a rank whose input was refused waits for the others to say the same.
+/// How long a rank whose input was refused waits for others.
 constexpr std::chrono::seconds farewell_time{2};
 
 MPI_Comm start_mpi(int& argc, char**& argv) {
@@ -28,7 +29,7 @@ MPI_Comm start_mpi(int& argc, char**& argv) {
 
 }  // namespace
 
-Runtime::Runtime(int& argc, char**& argv) : host_(host_name()) {
+Runtime::Runtime(int& argc, char**& argv, Signals& signals) : signals_(signals), host_(host_name()) {
   const MPI_Comm all = start_mpi(argc, argv);
   world_ = std::make_unique<MpiCommunicator>(all, progress_);
   farewell_ = std::make_unique<MpiCommunicator>(all, progress_);
@@ -46,6 +47,19 @@ std::string Runtime::mpi_version() {
   TENFOLD_MPI(MPI_Get_library_version(words.data(), &length));
   const std::string version(words.data());  // Open MPI counts the terminating zero into the length
   return version.substr(0, version.find('\n'));
+}
+
+bool Runtime::is_stray() const {
+  const detail::Launch launch = detail::find_launch();
+  const std::string version = mpi_version();
+  const std::string refusal = detail::describe_stray(launch, world_->size(), version.substr(0, version.find(',')));
+  if (refusal.empty()) return false;
+  if (launch.task == 0)
+    detail::write_error(text("tenfold: error: ", refusal, "\n"));
+  else
+    std::this_thread::sleep_for(
+        farewell_time);  // the end of one task may be the end of all, before the first has spoken
+  return true;
 }
 
 bool Runtime::all_fail_alike(const std::string& message) {
@@ -101,10 +115,11 @@ ExitCode Runtime::report(const std::exception_ptr& failure) {
   std::_Exit(static_cast<int>(code));  // where an MPI returns from that
 }
 
-int run_application(int argc, char** argv, const std::function<ExitCode(Runtime&)>& application) {
-  Runtime runtime(argc, argv);
+int run_application(int argc, char** argv, Signals& signals, const std::function<ExitCode(Runtime&)>& application) {
+  Runtime runtime(argc, argv, signals);
   std::exception_ptr failure;
   try {
+    if (runtime.is_stray()) return static_cast<int>(ExitCode::bad_input);
     return static_cast<int>(application(runtime));
   } catch (...) {
     failure = std::current_exception();

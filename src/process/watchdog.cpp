@@ -10,10 +10,9 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "base/host.hpp"
+#include "process/detail/host_link.hpp"
 #include "process/detail/node_table.hpp"
 #include "process/detail/system.hpp"
 
@@ -34,48 +33,28 @@ constexpr Seconds grace_of_speaker{5};
 /// For the rank that claimed the report to have printed it.
 constexpr Seconds grace_of_reporter{2};
 
-// A signal handler can reach nothing but static storage. The others are told at once: mpirun may kill this process
-// before its thread wakes, and that end is no fault.
-std::atomic<NodeSlot*> slot_to_mark{nullptr};
-static_assert(std::atomic<NodeSlot*>::is_always_lock_free);
-
-extern "C" void note_termination(int) {
-  if (NodeSlot* slot = slot_to_mark.load()) slot->state.store(NodeSlot::left);
-}
-
-/// Puts off SIGTERM for as long as it lives, unless someone handles it already; marks the rank as leaving instead.
+/// Puts off a SIGTERM that means the end for as long as it lives, and marks the rank as leaving instead. At once:
+/// mpirun may kill this process before the watchdog's thread wakes, and the others must not take that end for a fault.
 class DeferredTermination {
  public:
-  explicit DeferredTermination(NodeSlot& mine) : mine_(mine) {
-    detail::check_system(sigaction(SIGTERM, nullptr, &previous_), "sigaction");
-    if (previous_.sa_handler != SIG_DFL) return;
-    slot_to_mark.store(&mine_);
-    struct sigaction action {};
-    action.sa_handler = note_termination;
-    action.sa_flags = SA_RESTART;
-    detail::check_system(sigaction(SIGTERM, &action, nullptr), "sigaction");
-    deferred_ = true;
+  DeferredTermination(Signals& signals, NodeSlot& mine) : signals_(signals) {
+    signals_.defer_termination([this, &mine] {
+      mine.state.store(NodeSlot::left);
+      received_.store(true);
+    });
   }
-  ~DeferredTermination() { restore(); }
+  ~DeferredTermination() {
+    signals_.defer_termination({});
+    if (received()) Signals::deliver(SIGTERM);
+  }
   DeferredTermination(const DeferredTermination&) = delete;
   DeferredTermination& operator=(const DeferredTermination&) = delete;
 
-  bool received() const { return deferred_ && mine_.state.load() == NodeSlot::left; }
-  void terminate() {
-    restore();
-    detail::check_system(raise(SIGTERM), "raise");
-  }
+  bool received() const { return received_.load(); }
 
  private:
-  void restore() {
-    if (!std::exchange(deferred_, false)) return;
-    detail::check_system(sigaction(SIGTERM, &previous_, nullptr), "sigaction");
-    slot_to_mark.store(nullptr);
-  }
-
-  NodeSlot& mine_;
-  struct sigaction previous_ {};
-  bool deferred_ = false;
+  Signals& signals_;
+  std::atomic<bool> received_{false};
 };
 
 /// Lets others see the rank's progress for as long as it lives.
@@ -94,14 +73,15 @@ class Publication {
 
 class Watchdog::Observer {
  public:
-  Observer(MpiCommunicator& world, Seconds stall_timeout)
-      : host_(host_name()),
+  Observer(Runtime& runtime, Seconds stall_timeout)
+      : host_(runtime.host()),
         stall_timeout_(stall_timeout),
-        table_(world),
-        publication_(world.progress(), table_.mine().standing),
+        table_(runtime.world()),
+        hosts_(runtime.world(), table_.leads(), stall_timeout),
+        publication_(runtime.progress(), table_.mine().standing),
         seen_(table_.slots().size()),
-        termination_(table_.mine()) {
-    world.barrier();
+        termination_(runtime.signals(), table_.mine()) {
+    runtime.world().barrier();
     thread_ = std::thread([this] { run(); });
   }
 
@@ -136,8 +116,11 @@ class Watchdog::Observer {
   std::string host_;
   Seconds stall_timeout_;
   detail::NodeTable table_;
+  detail::HostLink hosts_;
   Publication publication_;
   std::vector<Seen> seen_;
+  Seconds least_wait_{0};  ///< for which every rank of this node has been waiting; max: all have ended
+  std::string waits_in_;   ///< the one that waits for the shortest time
   DeferredTermination termination_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -151,14 +134,17 @@ void Watchdog::Observer::run() {
   while (!wake_.wait_for(lock, period, [this] { return stop_; })) {
     const auto now = std::chrono::steady_clock::now();
     const bool terminating = termination_.received();
-    look(std::min<Seconds>(now - last, longest_look));
+    const Seconds elapsed = std::min<Seconds>(now - last, longest_look);
+    look(elapsed);
+    if (table_.leads()) hosts_.exchange(elapsed, least_wait_, waits_in_);
     judge();
     last = now;
-    if (terminating) termination_.terminate();
+    if (terminating) Signals::deliver(SIGTERM);
   }
 }
 
 void Watchdog::Observer::look(Seconds elapsed) {
+  least_wait_ = Seconds::max();
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const NodeSlot& slot = table_.slots()[i];
     Seen& seen = seen_[i];
@@ -167,14 +153,18 @@ void Watchdog::Observer::look(Seconds elapsed) {
     seen.ticks = ticks;
     seen.waits = !slot.standing.waiting.load().empty();
     seen.process = detail::process_state(slot.pid.load());
-    if (slot.state.load() == NodeSlot::spoken) seen.spoken += elapsed;
+    const std::int32_t state = slot.state.load();
+    if (state == NodeSlot::spoken) seen.spoken += elapsed;
+    const Seconds wait = seen.waits ? seen.age : Seconds{0};
+    if (state != NodeSlot::present || wait >= least_wait_) continue;
+    least_wait_ = wait;
+    waits_in_ = slot.standing.waiting.load();
   }
 }
 
 void Watchdog::Observer::judge() {
   std::string dead;
   std::string stalled;
-  Seconds least_wait = Seconds::max();
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const Seen& seen = seen_[i];
     // Re-read after the process was seen gone: it says that it leaves before it does.
@@ -186,15 +176,14 @@ void Watchdog::Observer::judge() {
     if (seen.age > stall_timeout_ && (!seen.waits || stopped))
       stalled += text("tenfold: ", name_of(i), " stalled for ", static_cast<int>(seen.age.count()), " s at ",
                       place_of(i), stopped ? " (its process is stopped by a signal)" : "", "\n");
-    least_wait = std::min(least_wait, seen.waits ? seen.age : Seconds{0});
   }
   if (!dead.empty()) report_and_end(dead);
   if (!stalled.empty()) report_and_end(stalled);
-  if (least_wait != Seconds::max() && least_wait > stall_timeout_ + grace_of_waiters)
-    report_and_end(text("tenfold: every rank of host ", host_, " waits for others since ",
-                        static_cast<int>(least_wait.count()),
-                        " s: a rank of another host stalled, or the ranks wait in "
-                        "different collectives\n"));
+  const Seconds limit = stall_timeout_ + grace_of_waiters;
+  if (hosts_.judges() && least_wait_ != Seconds::max() && least_wait_ > limit && hosts_.others_wait() > limit)
+    report_and_end(text(
+        "tenfold: every rank of host ", host_, " waits for others since ", static_cast<int>(least_wait_.count()), " s",
+        hosts_.several() ? "" : ": the ranks wait in different collectives", "\n", hosts_.describe_others()));
 }
 
 void Watchdog::Observer::report_and_end(const std::string& what) {
@@ -234,8 +223,8 @@ std::string Watchdog::Observer::place_of(std::size_t i) const {
               waiting.empty() ? "" : ", waiting in ", waiting);
 }
 
-Watchdog::Watchdog(MpiCommunicator& world, std::chrono::duration<double> stall_timeout)
-    : observer_(std::make_unique<Observer>(world, stall_timeout)) {}
+Watchdog::Watchdog(Runtime& runtime, std::chrono::duration<double> stall_timeout)
+    : observer_(std::make_unique<Observer>(runtime, stall_timeout)) {}
 
 Watchdog::~Watchdog() = default;
 

@@ -71,7 +71,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
     : settings_(settings),
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
-      watchdog_(runtime.world(), std::chrono::duration<double>(settings.parallel.stall_timeout)),
+      watchdog_(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout)),
       device_(kernels::make_device(DeviceKind::host)),
       queue_(device_->make_queue()),
       corpus_(open_on_all_ranks(settings, runtime)),
@@ -201,7 +201,7 @@ ExitCode Pretraining::run() {
     // MPI only recommends that a sum has the same bits on every rank: step 1 shows whether this one keeps to it.
     if (step == 1 || step % settings_.parallel.replica_check_every == 0)
       check_replicas(grid_.data(), trainer_.parameters().masters(), step);
-    stopping = signals_.requested(runtime_.world());
+    stopping = runtime_.signals().requested(runtime_.world());
     if (stopping && !last) {  // the time that is left to a run that is asked to stop is for the checkpoint
       save();
       break;

@@ -10,7 +10,6 @@
 #include "io/run_folder.hpp"
 #include "parallel/process_grid.hpp"
 #include "process/runtime.hpp"
-#include "process/signals.hpp"
 #include "process/watchdog.hpp"
 #include "training/memory.hpp"
 #include "training/reporter.hpp"
@@ -50,7 +49,6 @@ class Pretraining {
   Runtime& runtime_;
   ProcessGrid grid_;
   Watchdog watchdog_;
-  StopSignals signals_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Queue> queue_;
   Corpus corpus_;

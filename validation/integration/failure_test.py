@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import h5py
@@ -118,6 +119,18 @@ class Failure(support.TestCase):
         step = run.trace()["step"][-1]
         self.assertEqual(step % 7, 0)
         self.assertRegex(line, rf"error on rank {rank} of {RANKS} {HOST}: .*drifted: after step {step} .* of rank {rank} {HOST}")
+
+    def test_tasks_of_a_launcher_that_mpi_does_not_know_are_refused(self):
+        # As the mpiexec of another MPI starts them.
+        for task in (0, 1):
+            environment = {**support.ENVIRONMENT, "PMI_SIZE": "3", "PMI_RANK": str(task)}
+            result = subprocess.run(support.command("--version"), env=environment, capture_output=True, text=True, timeout=SECONDS)
+            support.expect_code(2, result)
+            self.assertEqual(result.stdout, "")
+            self.assertRegex(result.stderr, r"^tenfold: error: 3 tasks .*do not know each other.*mpirun.*\n$" if task == 0 else "^$")
+        alone = subprocess.run(support.command("--version"), env={**support.ENVIRONMENT, "PMI_SIZE": "1", "PMI_RANK": "0"}, timeout=SECONDS,
+                               capture_output=True, text=True)
+        support.expect_code(0, alone)
 
     def test_steps_that_are_not_finite_are_counted_and_then_end_the_run(self):
         run = self.folder()

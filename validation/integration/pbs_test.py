@@ -24,7 +24,7 @@ echo 8.server
 
 
 class Pbs(support.TestCase):
-    def job(self, run, walltime, keys):
+    def job(self, run, walltime, keys, program=None):
         """The finished job, and the lines of what it submitted."""
         for name, words in STAND_INS.items():
             (run.path / name).write_text("#!/bin/bash\n" + words)
@@ -32,7 +32,7 @@ class Pbs(support.TestCase):
         (run.path / "nodes").write_text("localhost\nlocalhost\n")
         _, *arguments = support.pretrain_arguments({"run.resume": None, **keys})
         environment = {**support.ENVIRONMENT, "PATH": f"{run.path}:{support.ENVIRONMENT['PATH']}", "PBS_JOBID": "7.server",
-                       "PBS_NODEFILE": str(run.path / "nodes"), "PBS_O_WORKDIR": str(run.path), "TENFOLD": support.program,
+                       "PBS_NODEFILE": str(run.path / "nodes"), "PBS_O_WORKDIR": str(run.path), "TENFOLD": str(program or support.program),
                        "ARGUMENTS": " ".join(arguments), "SELECT": SELECT, "WALLTIME": walltime}
         result = subprocess.run([str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=support.TIMEOUT)
         submitted = run.path / "submitted"
@@ -47,7 +47,17 @@ class Pbs(support.TestCase):
         self.assertEqual(int(checkpoint.stem[-8:]), run.trace()["step"][-1])
         self.assertEqual(submitted, ["-l", f"select={SELECT}", "-l", "walltime=00:02:08", "-v", "ARGUMENTS,TENFOLD",
                                      "jobscripts/pbs/pretrain.sh", arguments, support.program])
-        self.assertIn("job 8.server goes on from it", result.stdout)
+        self.assertIn("job 8.server goes on", result.stdout)
+
+    def test_a_run_that_a_signal_ends_before_it_begins_is_submitted_again(self):
+        for name, code in (("USR1", 138), ("TERM", 143)):
+            run = self.folder()
+            program = run.path / "loading"
+            program.write_text(f"#!/bin/bash\nkill -{name} $$\n")
+            program.chmod(0o755)
+            result, _, submitted = self.job(run, "01:00:00", {}, program)
+            support.expect_code(code, result)
+            self.assertEqual(submitted[-1], str(program))
 
     def test_a_run_that_is_done_is_not_submitted_again(self):
         result, _, submitted = self.job(self.folder(), "01:00:00", {"run.steps": 3})

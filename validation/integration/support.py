@@ -19,6 +19,8 @@ import unittest
 import h5py
 import numpy
 
+from ending import contain
+
 MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n"]
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 TIMEOUT = 120  # seconds for any one command, on a loaded machine
@@ -41,6 +43,7 @@ program = None  # path of tenfold, set by main()
 def main():
     """Runs the tests of the calling script."""
     global program
+    contain()
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         sys.exit(f"usage: {sys.argv[0]} TENFOLD [unittest's arguments]")
     program = os.path.abspath(sys.argv[1])

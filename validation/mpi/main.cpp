@@ -11,7 +11,7 @@
 
 namespace {
 
-tenfold::MpiCommunicator* all_ranks = nullptr;
+tenfold::Runtime* the_runtime = nullptr;
 
 /// Ranks other than 0 only speak of failures.
 class FailurePrinter : public testing::EmptyTestEventListener {
@@ -25,15 +25,21 @@ class FailurePrinter : public testing::EmptyTestEventListener {
 
 }  // namespace
 
+tenfold::Runtime& tenfold::testing::runtime() {
+  return *the_runtime;
+}
+
 tenfold::MpiCommunicator& tenfold::testing::world() {
-  return *all_ranks;
+  return runtime().world();
 }
 
 int main(int argc, char** argv) {
+  tenfold::Signals signals;
+  signals.start(tenfold::Signals::Meaning::save);
   testing::InitGoogleTest(&argc, argv);
-  return tenfold::run_application(argc, argv, [](tenfold::Runtime& runtime) {
-    all_ranks = &runtime.world();
-    const tenfold::Watchdog watchdog(runtime.world(), std::chrono::seconds(120));
+  return tenfold::run_application(argc, argv, signals, [](tenfold::Runtime& runtime) {
+    the_runtime = &runtime;
+    const tenfold::Watchdog watchdog(runtime, std::chrono::seconds(120));
     if (runtime.world().rank() != 0) {
       testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
       const std::unique_ptr<testing::TestEventListener> printer(listeners.Release(listeners.default_result_printer()));

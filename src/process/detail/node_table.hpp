@@ -38,6 +38,8 @@ class NodeTable {
 
   std::span<NodeSlot> slots() const { return slots_; }
   NodeSlot& mine() const { return slots_[static_cast<std::size_t>(my_slot_)]; }
+  /// Whether this is the first rank of its node.
+  bool leads() const { return my_slot_ == 0; }
   NodeReport& report() const { return *report_; }
 
  private:

@@ -8,6 +8,7 @@
 import argparse
 import dataclasses
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -15,6 +16,9 @@ import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ending import contain
 
 STALL_TIMEOUT = 3  # seconds; as in fault_program.cpp
 RANKS = 3
@@ -147,6 +151,7 @@ def main():
     if arguments.list:
         print("\n".join(CASES))
         return 0
+    contain()
     case = CASES[arguments.case]
     with tempfile.TemporaryDirectory() as folder:
         file = [os.path.join(folder, "open.h5")] if case.file else []

@@ -12,7 +12,6 @@
 #include "io/hdf5.hpp"
 #include "parallel/agree.hpp"
 #include "process/runtime.hpp"
-#include "process/signals.hpp"
 #include "process/watchdog.hpp"
 
 namespace {
@@ -27,6 +26,7 @@ constexpr std::chrono::seconds stall_timeout{3};
 constexpr int faulty_rank = 1;
 constexpr int faulty_step = 20;
 constexpr int last_step = 1500;
+constexpr int last_step_of_busy = 30;
 
 void say(const std::string& line) {
   std::cout << line + "\n" << std::flush;
@@ -48,11 +48,16 @@ void go_wrong(const std::string& fault, Runtime& runtime) {
   if (fault == "exit") std::exit(0);
   if (fault == "hang")
     while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
+  if (fault == "busy")  // for three times as long as others may stall
+    for (auto end = std::chrono::steady_clock::now() + 3 * stall_timeout; std::chrono::steady_clock::now() < end;) {
+      runtime.progress().tick();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   if (fault == "lonely") runtime.world().barrier();  // while the others reduce
 }
 
 void work(Runtime& runtime, const std::string& fault) {
-  for (int step = 1; step <= last_step; ++step) {
+  for (int step = 1; step <= (fault == "busy" ? last_step_of_busy : last_step); ++step) {
     runtime.progress().step(step);
     runtime.progress().region("tenfold::fault::compute");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -66,11 +71,12 @@ void work(Runtime& runtime, const std::string& fault) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tenfold::run_application(argc, argv, [&](Runtime& runtime) {
+  tenfold::Signals signals;
+  const bool stoppable = argc > 1 && std::string(argv[1]) == "stoppable";
+  signals.start(stoppable ? tenfold::Signals::Meaning::save : tenfold::Signals::Meaning::end);
+  return tenfold::run_application(argc, argv, signals, [&](Runtime& runtime) {
     if (argc != 2 && argc != 3) throw InputError("usage: fault_program FAULT [FILE]");
-    const tenfold::Watchdog watchdog(runtime.world(), stall_timeout);
-    std::optional<tenfold::StopSignals> signals;
-    if (std::string(argv[1]) == "stoppable") signals.emplace();
+    const tenfold::Watchdog watchdog(runtime, stall_timeout);
     // A file open on all ranks, and something in it, as a checkpoint is while it is written.
     std::optional<tenfold::hdf5::File> file;
     std::optional<tenfold::hdf5::Dataset> values;

@@ -97,6 +97,7 @@ AuthType=auth/munge
 AuthInfo=socket={munge_socket},cred_expire=5
 StateSaveLocation={self.folder}/state
 SlurmdSpoolDir={self.folder}/spool
+TmpFS={self.folder}
 SlurmctldPidFile={self.folder}/slurmctld.pid
 SlurmdPidFile={self.folder}/slurmd.pid
 ProctrackType=proctrack/linuxproc

@@ -9,6 +9,7 @@ trace, wall-clock times included, unchanged, and no step twice or left out.
 """
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from cluster import Cluster, missing
+from ending import contain
 from support import VOCABULARY, english_looking_text
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "jobscripts" / "slurm" / "pretrain.sh"
@@ -62,13 +64,39 @@ def await_trace(folder, rows):
         time.sleep(0.5)
 
 
+def expect_strays_are_refused(cluster, tenfold):
+    """Tasks of srun that MPI takes for singletons are; what runs alone although the job has more tasks is not."""
+    # Without this variable Open MPI does not see that srun started it, as one that was built without Slurm.
+    hide = ["env", "--unset=SLURM_NODELIST"]
+    stray = subprocess.run(["srun", f"--ntasks={RANKS}", *hide, tenfold, "--version"], capture_output=True, text=True, check=False,
+                           env=cluster.environment, timeout=60)
+    lines = [line for line in stray.stderr.splitlines() if line.startswith("tenfold:")]
+    expect(stray.returncode == 2 and len(lines) == 1 and "do not know each other" in lines[0] and not stray.stdout,
+           f"srun without PMIx is refused in one line: {stray.returncode} {stray.stdout}{stray.stderr}")
+    job = cluster.run("sbatch", "--parsable", f"--ntasks={RANKS}", "--wrap", f"{tenfold} --version")
+    await_job(cluster, job, "one program in the batch step of several tasks", lambda fields: fields["JobState"] == "COMPLETED")
+
+
+def expect_requeued_while_loading(cluster, submit):
+    """A signal that ends the program before its main begins."""
+    program = cluster.folder / "loading"
+    program.write_text("#!/bin/bash\nkill -USR1 $$\n")
+    program.chmod(0o755)
+    job = cluster.run(*submit, f"--export=ALL,TENFOLD={program}", str(SCRIPT))
+    await_job(cluster, job, "signalled while loading and queued again",
+              lambda fields: fields["Restarts"] == "1" and fields["JobState"] == "PENDING")
+    cluster.run("scancel", job)
+
+
 def run_test(cluster, tenfold):
     folder = cluster.folder
     (folder / "text.txt").write_text(english_looking_text(1, 150))
     cluster.run("srun", "--mpi=pmix", f"--ntasks={RANKS}", tenfold, "prepare", "--corpus.text=text.txt",
                 "--corpus.file=corpus.h5", f"--tokenizer.vocabulary_size={VOCABULARY}")
 
+    expect_strays_are_refused(cluster, tenfold)
     submit = ["sbatch", "--parsable", f"--ntasks={RANKS}", "--time=1"]
+    expect_requeued_while_loading(cluster, submit)
     # Slurm looks at time limits about twice a minute: the signal comes within half a minute of the start.
     job = cluster.run(*submit, "--signal=USR1@45", str(SCRIPT), *MODEL, "--run.steps=1000000")
     await_job(cluster, job, "signalled, stopped and queued again",
@@ -102,6 +130,7 @@ def main(tenfold):
     if reason := missing():
         print(f"skipped: {reason}")
         sys.exit(SKIPPED)
+    contain()
     os.environ["TENFOLD"] = tenfold
     with tempfile.TemporaryDirectory() as folder, Cluster(folder, RANKS) as cluster:
         run_test(cluster, tenfold)

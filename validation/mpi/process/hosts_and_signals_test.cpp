@@ -1,11 +1,12 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
 
 #include "process/host_table.hpp"
-#include "process/signals.hpp"
 #include "world.hpp"
 
 namespace tenfold {
@@ -28,26 +29,28 @@ TEST(DefaultThreads, AreAtLeastOneAndAtMostTheProcessors) {
   EXPECT_LE(threads, sysconf(_SC_NPROCESSORS_CONF));
 }
 
-TEST(StopSignals, OfOneRankStopAll) {
-  for (int signal : {SIGUSR1, SIGTERM}) {
-    const StopSignals signals;
-    EXPECT_FALSE(signals.requested(world()));
-    const bool mine = world().rank() == world().size() - 1;
-    if (mine) {
-      ASSERT_EQ(raise(signal), 0);
-    }
-    EXPECT_EQ(signals.received(), mine);
-    EXPECT_TRUE(signals.requested(world()));
+TEST(Signals, OfOneRankStopAll) {
+  const Signals& signals = testing::runtime().signals();
+  EXPECT_FALSE(signals.requested(world()));
+  const bool mine = world().rank() == world().size() - 1;
+  if (mine) {
+    ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+    while (!signals.received()) std::this_thread::yield();
   }
+  EXPECT_TRUE(signals.requested(world()));
+  EXPECT_EQ(signals.received(), mine);
 }
 
-TEST(StopSignals, AreGivenBack) {
-  struct sigaction before {};
-  struct sigaction after {};
-  ASSERT_EQ(sigaction(SIGUSR1, nullptr, &before), 0);
-  { const StopSignals signals; }
-  ASSERT_EQ(sigaction(SIGUSR1, nullptr, &after), 0);
-  EXPECT_EQ(before.sa_handler, after.sa_handler);
+TEST(Signals, AreNotBlockedInAChildThatIsForked) {
+  const pid_t child = fork();
+  if (child == 0) {
+    kill(getpid(), SIGTERM);
+    _exit(0);
+  }
+  ASSERT_GT(child, 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
 }
 
 }  // namespace
