@@ -1,6 +1,7 @@
 #include "io/corpus.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -41,6 +42,15 @@ void expect_range(std::int64_t begin, std::size_t count, std::int64_t extent) {
 
 const char* name_of(Split split) {
   return split == Split::train ? "train" : "validation";
+}
+
+std::string utf8_of(char32_t character) {
+  const auto code = static_cast<std::uint32_t>(character);
+  const auto continuing = [&](int shift) { return static_cast<char>(0x80U | (code >> shift & 0x3FU)); };
+  if (code < 0x80) return {static_cast<char>(code)};
+  if (code < 0x800) return {static_cast<char>(0xC0U | code >> 6U), continuing(0)};
+  if (code < 0x10000) return {static_cast<char>(0xE0U | code >> 12U), continuing(6), continuing(0)};
+  return {static_cast<char>(0xF0U | code >> 18U), continuing(12), continuing(6), continuing(0)};
 }
 
 Corpus::Corpus(const std::string& path)
@@ -137,9 +147,44 @@ std::vector<RareWord> Corpus::rare_words() const {
   return words;
 }
 
+std::int64_t Corpus::unknown_tokens(Split split) const {
+  return file_.open_group(name_of(split)).integer_attribute("unknown_tokens");
+}
+
+std::vector<CountedCharacter> Corpus::characters_without_piece() const {
+  const auto codes = file_.dataset("without_piece/character").read_all<std::int32_t>();
+  const auto counts = file_.dataset("without_piece/count").read_all<std::int64_t>();
+  TENFOLD_VERIFY(codes.size() == counts.size(), path_, ": data sets of /without_piece do not fit each other");
+  std::vector<CountedCharacter> characters;
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    characters.push_back({.character = static_cast<char32_t>(codes[i]), .count = counts[i]});
+  return characters;
+}
+
 std::string Corpus::tokenizer_model() const {
   const auto bytes = file_.dataset("tokenizer").read_all<std::uint8_t>();
   return {bytes.begin(), bytes.end()};
+}
+
+/// What the tokenizer does not know; nothing for a corpus that does not say.
+nlohmann::json Corpus::describe_unknown() const {
+  if (!knows_unknown()) return nullptr;
+  constexpr std::size_t shown = 10;
+  std::int64_t unknown = 0;
+  for (const Split split : {Split::train, Split::validation}) unknown += unknown_tokens(split);
+  std::vector<CountedCharacter> characters = characters_without_piece();
+  nlohmann::json facts = {{"unknown_tokens", unknown},
+                          {"unknown_share", static_cast<double>(unknown) /
+                                                static_cast<double>(tokens(Split::train) + tokens(Split::validation))},
+                          {"characters_without_piece", characters.size()},
+                          {"most_frequent", nlohmann::json::array()}};
+  characters.resize(std::min(characters.size(), shown));
+  for (const auto& [character, count] : characters) {
+    char code[16];
+    std::snprintf(code, sizeof code, "U+%04X", static_cast<unsigned>(character));
+    facts["most_frequent"].push_back({{"character", utf8_of(character)}, {"code_point", code}, {"count", count}});
+  }
+  return facts;
 }
 
 nlohmann::json Corpus::describe() const {
@@ -156,6 +201,7 @@ nlohmann::json Corpus::describe() const {
           {"splits", splits},
           {"words", extent(file_.dataset("words/count"))},
           {"running_words", file_.integer_attribute("running_words")},
+          {"unknown", describe_unknown()},
           {"rare_words", rare_keys()},
           {"rare_minimum", file_.integer_attribute("rare_minimum")},
           {"rare_maximum", file_.integer_attribute("rare_maximum")},

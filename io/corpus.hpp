@@ -37,6 +37,16 @@ struct RareWord {
   bool operator==(const RareWord&) const = default;
 };
 
+/// A character and how often it stands in the text, as the tokenizer normalises it.
+struct CountedCharacter {
+  char32_t character;
+  std::int64_t count;
+  bool operator==(const CountedCharacter&) const = default;
+};
+
+/// A character in UTF-8.
+std::string utf8_of(char32_t character);
+
 /// Opened read-only. A file that is missing, no corpus, or of a newer schema is an InputError; a damaged part is an
 /// Error when it is read (every chunk has a checksum). Both name the file. Not to be shared between threads.
 class Corpus {
@@ -67,6 +77,12 @@ class Corpus {
   std::int64_t rare_keys() const;
   /// All rare words, by key.
   std::vector<RareWord> rare_words() const;
+  /// Whether the corpus says which tokens and characters the tokenizer does not know; older ones do not.
+  bool knows_unknown() const { return file_.has("without_piece"); }
+  /// How many tokens of a split are [UNK].
+  std::int64_t unknown_tokens(Split split) const;
+  /// All characters of the text that have no piece of their own, the most frequent first.
+  std::vector<CountedCharacter> characters_without_piece() const;
   /// Bytes of the SentencePiece model.
   std::string tokenizer_model() const;
   Tokenizer tokenizer() const { return {tokenizer_model(), path_}; }
@@ -91,6 +107,7 @@ class Corpus {
     mutable std::vector<std::int32_t> keys;
   };
   Part open_part(Split split) const;
+  nlohmann::json describe_unknown() const;
   const Part& part(Split split) const { return split == Split::train ? train_ : validation_; }
   std::int64_t block_begin(const Part& part, std::int64_t block) const;
 

@@ -106,7 +106,12 @@ std::vector<Option> build() {
       {"tokenizer.vocabulary_size", prepare | model | elastic,
        field(&S::tokenizer, &Tokenizer::vocabulary_size, between(64, 1'000'000)), "pieces",
        "vocabulary to train, or that the corpus must have; auto: the corpus's, else 16384", &trained_tokenizer},
-      {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "", "lower-case the text"},
+      {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "",
+       "fold case: make all letters small (Unicode's simple case folding)"},
+      {"tokenizer.character_coverage", prepare, field(&S::tokenizer, &Tokenizer::character_coverage, between(0, 1)), "",
+       "share of the characters beside printable ASCII, which always has pieces, that get pieces", &trained_tokenizer},
+      {"tokenizer.byte_fallback", prepare, field(&S::tokenizer, &Tokenizer::byte_fallback), "",
+       "a character without a piece becomes its bytes, of 256 more pieces, instead of [UNK]", &trained_tokenizer},
 
       {"model.layers", model, field(&S::model, &Model::layers, between(1, 1000)), "", "encoder layers"},
       {"model.width", model, field(&S::model, &Model::width, between(1, 65536)), "",

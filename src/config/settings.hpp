@@ -50,6 +50,8 @@ struct TokenizerSettings {
   std::optional<int> vocabulary_size;  ///< unset: that of the corpus, or where there is none 16384
   int size() const { return vocabulary_size.value_or(16384); }
   bool lowercase = false;
+  double character_coverage = 0.9999;  ///< share of all but printable ASCII characters that get pieces
+  bool byte_fallback = false;          ///< characters without a piece become bytes, not [UNK]
 };
 
 struct ModelSettings {

@@ -9,14 +9,24 @@ namespace {
 
 enum class Treatment { keep, space, invalid, control };
 
+/// Shows nothing and makes no other word or picture of what stands beside it.
+bool is_invisible_format(UChar32 character) {
+  constexpr UChar32 non_joiner = 0x200C, joiner = 0x200D, first_tag = 0xE0001, last_tag = 0xE007F;
+  if (character == non_joiner || character == joiner) return false;
+  if (character >= first_tag && character <= last_tag) return false;
+  return u_hasBinaryProperty(character, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) != 0;
+}
+
 Treatment treatment_of(UChar32 character) {
   constexpr UChar32 replacement = 0xFFFD;
-  constexpr UChar32 byte_order_mark = 0xFEFF;
+  constexpr UChar32 zero_width_space = 0x200B;
   constexpr UChar32 sentencepiece_space = 0x2581;
   if (character < 0 || character == replacement) return Treatment::invalid;
-  if (character == sentencepiece_space || u_isUWhiteSpace(character)) return Treatment::space;
-  if (u_charType(character) == U_CONTROL_CHAR || character == byte_order_mark || U_IS_UNICODE_NONCHAR(character))
-    return Treatment::control;
+  if (character == sentencepiece_space || character == zero_width_space || u_isUWhiteSpace(character))
+    return Treatment::space;
+  const auto type = u_charType(character);
+  if (type == U_CONTROL_CHAR || U_IS_UNICODE_NONCHAR(character)) return Treatment::control;
+  if (type == U_FORMAT_CHAR && is_invisible_format(character)) return Treatment::control;
   return Treatment::keep;
 }
 

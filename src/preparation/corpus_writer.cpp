@@ -55,6 +55,7 @@ void write_all(hdf5::Location& group, const std::string& name, std::span<const T
 }
 
 template void write_all(hdf5::Location&, const std::string&, std::span<const std::uint8_t>, Communicator&);
+template void write_all(hdf5::Location&, const std::string&, std::span<const std::int32_t>, Communicator&);
 template void write_all(hdf5::Location&, const std::string&, std::span<const std::int64_t>, Communicator&);
 
 SplitWriter::SplitWriter(hdf5::Location& file, Split split, int vocabulary_size, const SplitSizes& total,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "preparation/passes.hpp"
 
 namespace tenfold {
@@ -9,6 +11,7 @@ struct SplitCounts {
   SplitSizes sizes;
   std::int64_t first_document = -1;
   std::int64_t last_document = -1;
+  std::int64_t unknown_tokens = 0;
 
   void add(const EncodedText& encoded, std::int64_t document) {
     if (encoded.tokens.empty()) return;
@@ -17,6 +20,7 @@ struct SplitCounts {
     last_document = document;
     sizes.tokens += static_cast<std::int64_t>(encoded.tokens.size());
     sizes.sentences += static_cast<std::int64_t>(encoded.sentence_ends.size());
+    if (!encoded.unknown.empty()) unknown_tokens += std::ranges::count(encoded.tokens, unknown_token);
   }
 };
 
@@ -46,16 +50,21 @@ Places places_of(const std::vector<RankCounts>& ranks, int me) {
 
 }  // namespace
 
-TextCounts count_text(const Survey& survey, UnitEncoder& encoder, double valid_fraction, MpiCommunicator& world) {
+TextCounts count_text(const Survey& survey, TextEncoder& encoder, double valid_fraction, MpiCommunicator& world) {
   RankCounts mine;
   WordTable table(world);
   std::vector<WordCount> counts;  // of the encoder's words, since the ranks last met
   std::int64_t running_words = 0;
-  const auto visit = [&](const Unit& unit, std::int64_t document) {
+  CleaningCounts cleaning;
+  CharacterCounts without_piece;
+  EncodedText encoded;
+  const auto visit = [&](const CleanUnit& unit, std::int64_t document) {
     const Split split = split_of(unit, valid_fraction);
-    const EncodedText& encoded = encoder.encode(unit);
+    encoder.encode_lines(unit.lines, encoded);
+    cleaning += unit.cleaning;
     mine[static_cast<std::size_t>(split)].add(encoded, document);
-    counts.resize(encoder.text().words().size());
+    for (const char32_t character : encoded.unknown) ++without_piece[character];
+    counts.resize(encoder.words().size());
     if (split != Split::train) return;
     for (const WordOccurrence& word : encoded.words) {
       ++counts[word.word].occurrences;
@@ -64,17 +73,22 @@ TextCounts count_text(const Survey& survey, UnitEncoder& encoder, double valid_f
     running_words += static_cast<std::int64_t>(encoded.words.size());
   };
   const auto meet = [&] {
-    table.add(encoder.text().words(), counts);
-    if (encoder.text().full()) encoder.text().forget();
-    counts.assign(encoder.text().words().size(), {});
+    table.add(encoder.words(), counts);
+    if (encoder.full()) encoder.forget();
+    counts.assign(encoder.words().size(), {});
   };
   pass_over(survey, "count", world, visit, meet);
   TextCounts result;
-  result.places = places_of(world.all_gather(mine), world.rank());
+  const std::vector<RankCounts> ranks = world.all_gather(mine);
+  result.places = places_of(ranks, world.rank());
+  for (const RankCounts& rank : ranks)
+    for (std::size_t split = 0; split < rank.size(); ++split)
+      result.unknown_tokens[split] += rank[split].unknown_tokens;
+  result.without_piece = by_frequency(sum_of_ranks(without_piece, world));
   result.words = table.take_sorted();
   result.running_words = world.all_reduce_sum(running_words);
-  result.cleaning = {.invalid = world.all_reduce_sum(encoder.cleaning().invalid),
-                     .control = world.all_reduce_sum(encoder.cleaning().control)};
+  result.cleaning = {.invalid = world.all_reduce_sum(cleaning.invalid),
+                     .control = world.all_reduce_sum(cleaning.control)};
   return result;
 }
 

@@ -14,17 +14,17 @@ namespace {
 constexpr std::size_t batches_a_round = 8;
 
 /// Uniform in [0, 1), from a hash of the text.
-double uniform_of(const Unit& unit, std::uint64_t purpose) {
-  return static_cast<double>(stream_key(purpose, unit.text) >> 11U) * 0x1p-53;
+double uniform_of(const CleanUnit& unit, std::uint64_t purpose) {
+  return static_cast<double>(stream_key(purpose, unit.lines) >> 11U) * 0x1p-53;
 }
 
 }  // namespace
 
 void pass_over(const Survey& survey, const std::string& phase, MpiCommunicator& world,
-               const std::function<void(const Unit&, std::int64_t)>& visit, const std::function<void()>& meet) {
+               const std::function<void(const CleanUnit&, std::int64_t)>& visit, const std::function<void()>& meet) {
   const Share share = share_of(survey, world.rank(), world.size());
   const auto mine = static_cast<std::int64_t>((share.end - share.begin + batches_a_round - 1) / batches_a_round);
-  BatchReader reader(survey);
+  BatchReader reader(survey, world.progress());
   ProgressLine progress(world.rank() == 0, phase, survey.bytes);
   std::size_t batch = share.begin;
   for (std::int64_t round = 0, rounds = world.all_reduce_max(mine); round < rounds; ++round) {
@@ -33,7 +33,6 @@ void pass_over(const Survey& survey, const std::string& phase, MpiCommunicator& 
       for (const std::size_t stop = std::min(batch + batches_a_round, share.end); batch < stop; ++batch) {
         reader.read(batch, visit);
         seen += survey.batches[batch].end - survey.batches[batch].begin;
-        world.progress().tick();
       }
       return seen;
     });
@@ -42,26 +41,23 @@ void pass_over(const Survey& survey, const std::string& phase, MpiCommunicator& 
   }
 }
 
-Split split_of(const Unit& unit, double valid_fraction) {
+Split split_of(const CleanUnit& unit, double valid_fraction) {
   return uniform_of(unit, 1) < valid_fraction ? Split::validation : Split::train;
 }
 
-std::string sample_text(const Survey& survey, double valid_fraction, std::int64_t bytes, MpiCommunicator& world) {
+TextSample sample_text(const Survey& survey, const Settings& settings, std::int64_t bytes, MpiCommunicator& world) {
   const double share = static_cast<double>(bytes) / static_cast<double>(survey.bytes);
   std::string mine;
-  std::string clean;
-  CleaningCounts counts;
-  const auto visit = [&](const Unit& unit, std::int64_t) {
-    if (split_of(unit, valid_fraction) != Split::train || uniform_of(unit, 2) >= share) return;
-    for (std::size_t i = 0; i < unit.ends.size(); ++i) {
-      clean_text(unit.paragraph(i), clean, counts);
-      mine.append(clean).append("\n");
-    }
+  CharacterCounter counter(settings.tokenizer);
+  const auto visit = [&](const CleanUnit& unit, std::int64_t) {
+    counter.add(unit.lines);
+    if (split_of(unit, settings.corpus.valid_fraction) == Split::train && uniform_of(unit, 2) < share)
+      mine += unit.lines;
   };
   pass_over(survey, "sample", world, visit, [] {});
   // Shares follow one another in the text, so that the sample has one order on any number of ranks.
   const std::vector<char> all = world.all_gather_v(std::span<const char>(mine)).values;
-  return {all.begin(), all.end()};
+  return {.lines = {all.begin(), all.end()}, .characters = sum_of_ranks(counter.counts(), world)};
 }
 
 }  // namespace tenfold

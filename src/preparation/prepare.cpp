@@ -3,20 +3,17 @@
 #include <fcntl.h>
 
 #include <filesystem>
-#include <iomanip>
+#include <future>
 #include <iostream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/clock.hpp"
-#include "base/version.hpp"
 #include "io/file_lock.hpp"
 #include "io/posix.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
 #include "preparation/passes.hpp"
 #include "preparation/rare_words.hpp"
-#include "preparation/text_encoder.hpp"
+#include "preparation/report.hpp"
 #include "preparation/tokenizer_training.hpp"
 #include "process/watchdog.hpp"
 
@@ -25,7 +22,7 @@ namespace tenfold {
 namespace {
 
 /// Text that a tokenizer is trained on at most.
-constexpr std::int64_t sample_bytes = 16 << 20;
+constexpr std::int64_t sample_bytes = 8 << 20;
 
 /// The file itself, or what it points to if it is a link.
 std::string target_of(const std::filesystem::path& file) {
@@ -104,25 +101,42 @@ InputError nothing_falls_to(Split split) {
                          split == Split::train ? "lower" : "raise", " corpus.valid_fraction or give more text"));
 }
 
-Tokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiCommunicator& world) {
-  const bool given = !settings.tokenizer.model.empty();
-  std::string sample;
-  if (!given) {
-    sample = sample_text(survey, settings.corpus.valid_fraction, sample_bytes, world);
-    if (sample.empty()) throw nothing_falls_to(Split::train);
-  }
-  std::string model;
-  agree_on_root(world, [&] {
-    if (!given) std::cerr << "training the tokenizer on " << sample.size() / 1000 << " kB of text\n";
-    model =
-        given ? Tokenizer::from_file(settings.tokenizer.model).model() : train_tokenizer(sample, settings.tokenizer);
+/// Training is one long call of a library: another thread makes it, so that the watchdog sees this one alive.
+TrainedTokenizer train_on(const TextSample& sample, const TokenizerSettings& settings, Progress& progress) {
+  std::cerr << "training the tokenizer on " << sample.lines.size() / 1000 << " kB of text\n";
+  auto training = std::async(std::launch::async, [&] {
+    return train_tokenizer(sample.lines, alphabet_of(sample.characters, settings), settings);
   });
-  world.broadcast(model);
-  Tokenizer tokenizer(std::move(model), given ? settings.tokenizer.model : "the trained tokenizer");
+  while (training.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) progress.tick();
+  return training.get();
+}
+
+struct MadeTokenizer {
+  Tokenizer tokenizer;
+  std::int64_t long_words;  ///< left out of training
+};
+
+MadeTokenizer make_tokenizer(const Settings& settings, const Survey& survey, MpiCommunicator& world) {
+  const bool given = !settings.tokenizer.model.empty();
+  TextSample sample;
+  if (!given) {
+    sample = sample_text(survey, settings, sample_bytes, world);
+    if (sample.lines.empty()) throw nothing_falls_to(Split::train);
+  }
+  TrainedTokenizer made;
+  agree_on_root(world, [&] {
+    if (given) {
+      made.model = Tokenizer::from_file(settings.tokenizer.model).model();
+    } else {
+      made = train_on(sample, settings.tokenizer, world.progress());
+    }
+  });
+  world.broadcast(made.model);
+  Tokenizer tokenizer(std::move(made.model), given ? settings.tokenizer.model : "the trained tokenizer");
   if (given && settings.tokenizer.lowercase && !tokenizer.lowercases())
     throw InputError(text("tokenizer.lowercase: ", settings.tokenizer.model,
                           " tells upper from lower case; leave the key out or give a model that does not"));
-  return tokenizer;
+  return {.tokenizer = std::move(tokenizer), .long_words = world.all_reduce_sum(made.long_words)};
 }
 
 void expect_both_splits(const Places& places) {
@@ -143,26 +157,6 @@ std::int64_t bytes_needed(const TextCounts& counts, std::int64_t rare_occurrence
              place.total.tokens * (tokenizer.vocabulary_size() <= 1 << 16 ? 2 : 4);
   bytes += 2 * rare_occurrences * static_cast<std::int64_t>(sizeof(RareOccurrence));
   return bytes + bytes / 50;
-}
-
-std::string provenance(const Settings& settings, const Survey& survey, const TextCounts& counts, bool lowercases) {
-  nlohmann::ordered_json files = nlohmann::json::array();
-  for (const SurveyedFile& file : survey.files)
-    files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"crc32", text(std::hex, file.crc32)}});
-  const CorpusSettings& corpus = settings.corpus;
-  nlohmann::ordered_json keys = {{"corpus.valid_fraction", corpus.valid_fraction},
-                                 {"corpus.rare_coverage", corpus.rare_coverage}};
-  if (corpus.rare_min_count) keys["corpus.rare_min_count"] = *corpus.rare_min_count;
-  if (corpus.rare_max_count) keys["corpus.rare_max_count"] = *corpus.rare_max_count;
-  keys["tokenizer.model"] = settings.tokenizer.model;
-  keys["tokenizer.lowercase"] = lowercases;
-  const nlohmann::ordered_json all = {
-      {"version", text(version(), " (", git_commit(), ")")},
-      {"libraries", text_libraries()},
-      {"files", files},
-      {"settings", keys},
-      {"cleaned", {{"invalid_sequences", counts.cleaning.invalid}, {"control_characters", counts.cleaning.control}}}};
-  return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);  // a path may hold any byte
 }
 
 void write_words(hdf5::File& file, const std::vector<CountedWord>& words, Communicator& world) {
@@ -193,45 +187,30 @@ void write_rare_words(hdf5::File& file, const std::vector<RareWord>& rare, Commu
   write_all(group, "count", std::span<const std::int64_t>(counts), world);
 }
 
+/// What the tokenizer does not know.
+void write_unknown(hdf5::File& file, const TextCounts& counts, Communicator& world) {
+  std::vector<std::int32_t> characters;
+  std::vector<std::int64_t> occurrences;
+  if (world.rank() == 0) {
+    for (const auto& [character, count] : counts.without_piece) {
+      characters.push_back(static_cast<std::int32_t>(character));
+      occurrences.push_back(count);
+    }
+  }
+  hdf5::Group group = file.group("without_piece");
+  write_all(group, "character", std::span<const std::int32_t>(characters), world);
+  write_all(group, "count", std::span<const std::int64_t>(occurrences), world);
+  for (const Split split : {Split::train, Split::validation})
+    file.open_group(name_of(split))
+        .set_attribute("unknown_tokens", counts.unknown_tokens[static_cast<std::size_t>(split)]);
+}
+
 void write_tokenizer(hdf5::File& file, const Tokenizer& tokenizer, Communicator& world) {
   const std::string bytes = world.rank() == 0 ? tokenizer.model() : "";
   write_all(file, "tokenizer", std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), world);
   file.set_attribute("vocabulary_size", std::int64_t{tokenizer.vocabulary_size()});
   for (std::size_t id = 0; id < special_pieces.size(); ++id)
     file.set_attribute(special_pieces[id], static_cast<std::int64_t>(id));
-}
-
-std::string percent(std::int64_t part, std::int64_t whole) {
-  std::ostringstream out;
-  out << std::fixed << std::setprecision(2) << 100.0 * static_cast<double>(part) / static_cast<double>(whole) << " %";
-  return out.str();
-}
-
-struct Chosen {
-  RareBand band;
-  std::size_t keys;
-};
-
-/// What was chosen and done, in words.
-std::string summary(const std::string& path, const Survey& survey, const Tokenizer& tokenizer, const TextCounts& counts,
-                    const Chosen& rare, const WrittenText& written, double seconds, int ranks) {
-  std::ostringstream out;
-  out << "vocabulary: " << tokenizer.vocabulary_size() << " pieces" << (tokenizer.lowercases() ? ", lower-cased" : "")
-      << '\n';
-  const SplitSizes& train = counts.places.splits[static_cast<std::size_t>(Split::train)].total;
-  const SplitSizes& validation = counts.places.splits[static_cast<std::size_t>(Split::validation)].total;
-  out << "rare words: " << rare.keys << " keys, the words of several pieces that occur " << rare.band.minimum << " to "
-      << rare.band.maximum << " times; " << percent(written.rare_occurrences[0], counts.running_words)
-      << " of the running words, in " << percent(written.rare_sentences[0], train.sentences) << " of the sentences\n";
-  if (counts.cleaning.invalid + counts.cleaning.control > 0)
-    out << "cleaned: " << counts.cleaning.invalid << " ill-formed UTF-8 sequences or U+FFFD and "
-        << counts.cleaning.control << " control characters and noncharacters left out\n";
-  const double megabytes = static_cast<double>(survey.bytes) * 1e-6;
-  out << std::fixed << std::setprecision(1) << path << ": " << train.tokens << " training and " << validation.tokens
-      << " validation tokens in " << train.sentences << " and " << validation.sentences << " sentences, from "
-      << megabytes << " MB of text and " << counts.running_words << " running words in " << seconds << " s ("
-      << megabytes / seconds << " MB/s on " << ranks << (ranks == 1 ? " rank" : " ranks") << ")\n";
-  return out.str();
 }
 
 }  // namespace
@@ -253,9 +232,9 @@ void prepare(const Settings& settings, Runtime& runtime) {
   Output output(keys.file);
   const Survey survey = survey_text(keys.text, world);
   progress.region("tenfold::prepare::tokenizer");
-  const Tokenizer tokenizer = make_tokenizer(settings, survey, world);
+  const auto [tokenizer, long_words] = make_tokenizer(settings, survey, world);
   progress.region("tenfold::prepare::count");
-  UnitEncoder encoder(tokenizer);
+  TextEncoder encoder(tokenizer);
   const TextCounts counts = count_text(survey, encoder, keys.valid_fraction, world);
   expect_both_splits(counts.places);
 
@@ -279,18 +258,23 @@ void prepare(const Settings& settings, Runtime& runtime) {
   const Progress::Waiting waiting(progress, "writing the corpus");
   write_words(file, counts.words, world);
   write_rare_words(file, rare, world);
+  write_unknown(file, counts, world);
   write_tokenizer(file, tokenizer, world);
   file.set_attribute("digest", written.digest);
   file.set_attribute("running_words", counts.running_words);
   file.set_attribute("rare_minimum", band.minimum);
   file.set_attribute("rare_maximum", band.maximum);
-  file.write_text("provenance", provenance(settings, survey, counts, tokenizer.lowercases()));
+  const Report report{.survey = survey,
+                      .tokenizer = tokenizer,
+                      .long_words = long_words,
+                      .counts = counts,
+                      .band = band,
+                      .rare_words = rare.size(),
+                      .written = written};
+  file.write_text("provenance", provenance(report, settings));
   file.close();
   agree_on_root(world, [&] { output.complete(); });
-  if (root)
-    std::cout << summary(keys.file, survey, tokenizer, counts, {.band = band, .keys = rare.size()}, written,
-                         seconds_since(start), world.size())
-              << std::flush;
+  if (root) std::cout << summary(report, keys.file, seconds_since(start), world.size()) << std::flush;
 }
 
 }  // namespace tenfold

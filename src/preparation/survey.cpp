@@ -7,7 +7,6 @@
 #include <set>
 
 #include "parallel/agree.hpp"
-#include "preparation/cleaning.hpp"
 #include "preparation/progress_line.hpp"
 
 namespace tenfold {
@@ -56,6 +55,7 @@ struct FileFacts {
   std::int64_t file;
   std::int64_t bytes;
   std::int64_t crc32;
+  bool gzipped;
 };
 
 FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<TextBatch>& batches, Progress& heartbeat,
@@ -69,9 +69,11 @@ FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<T
     progress.advance(file.consumed() - std::exchange(consumed, file.consumed()));
   });
   Unit unit;
+  CleanUnit clean;  // of the first units, until one has text
   const std::size_t first = batches.size();
   bool full = true;
   while (reader.next(unit)) {
+    if (clean.lines.empty()) clean_unit(unit, clean);
     if (full) {
       const std::int64_t begin = batches.size() == first ? 0 : batches.back().end;
       batches.push_back({.file = index, .begin = begin, .end = begin, .documents = 0, .first_document = 0});
@@ -82,7 +84,10 @@ FileFacts survey_file(const std::string& path, std::int64_t index, std::vector<T
   }
   if (batches.size() == first)
     throw InputError(text("corpus.text: ", path, " is empty; give one paragraph a line, or leave the file out"));
-  return {.file = index, .bytes = check.bytes(), .crc32 = check.crc()};
+  if (clean.lines.empty())
+    throw InputError(text("corpus.text: ", path,
+                          " has nothing but control and format characters; give UTF-8 text, or leave the file out"));
+  return {.file = index, .bytes = check.bytes(), .crc32 = check.crc(), .gzipped = file.gzipped()};
 }
 
 /// By what they name: "a" and "./a" are the same.
@@ -127,26 +132,52 @@ Survey survey_text(const std::vector<std::string>& paths, MpiCommunicator& world
   survey.files.resize(paths.size());
   for (const FileFacts& fact : world.all_gather_v(std::span<const FileFacts>(facts)).values) {
     const auto file = static_cast<std::size_t>(fact.file);
-    survey.files[file] = {.path = paths[file], .bytes = fact.bytes, .crc32 = fact.crc32};
+    survey.files[file] = {.path = paths[file], .bytes = fact.bytes, .crc32 = fact.crc32, .gzipped = fact.gzipped};
   }
   return survey;
 }
 
-Share share_of(const Survey& survey, int rank, int size) {
-  // The first batch that begins at or after a rank's part of the bytes is its first.
-  const auto first = [&](int r) {
-    std::int64_t before = 0;
-    std::size_t batch = 0;
-    while (batch < survey.batches.size() && before * size < survey.bytes * r) {
-      before += survey.batches[batch].end - survey.batches[batch].begin;
-      ++batch;
-    }
-    return batch;
-  };
-  return {.begin = first(rank), .end = rank + 1 == size ? survey.batches.size() : first(rank + 1)};
+namespace {
+
+/// The first batch of a rank: the first that begins at or after its part of the bytes. Where that lies within a gzipped
+/// file, the rank begins at the nearer end of the file.
+std::size_t first_batch(const Survey& survey, int rank, int size) {
+  std::int64_t before = 0;
+  std::size_t batch = 0;
+  while (batch < survey.batches.size() && before * size < survey.bytes * rank) {
+    const std::int64_t file = survey.batches[batch].file;
+    std::size_t next = batch;
+    std::int64_t bytes = 0;
+    const bool whole = survey.files[static_cast<std::size_t>(file)].gzipped;
+    do {
+      bytes += survey.batches[next].end - survey.batches[next].begin;
+      ++next;
+    } while (whole && next < survey.batches.size() && survey.batches[next].file == file);
+    if (whole && (2 * before + bytes) * size > 2 * survey.bytes * rank) break;
+    before += bytes;
+    batch = next;
+  }
+  return batch;
 }
 
-void BatchReader::read(std::size_t batch, const std::function<void(const Unit&, std::int64_t)>& visit) {
+}  // namespace
+
+Share share_of(const Survey& survey, int rank, int size) {
+  return {.begin = first_batch(survey, rank, size),
+          .end = rank + 1 == size ? survey.batches.size() : first_batch(survey, rank + 1, size)};
+}
+
+void clean_unit(const Unit& unit, CleanUnit& clean) {
+  clean.lines.clear();
+  clean.cleaning = {};
+  std::string paragraph;
+  for (std::size_t i = 0; i < unit.ends.size(); ++i) {
+    clean_text(unit.paragraph(i), paragraph, clean.cleaning);
+    if (!paragraph.empty()) clean.lines.append(paragraph).append("\n");
+  }
+}
+
+void BatchReader::read(std::size_t batch, const std::function<void(const CleanUnit&, std::int64_t)>& visit) {
   const TextBatch& wanted = survey_->batches.at(batch);
   const std::string& path = survey_->files[static_cast<std::size_t>(wanted.file)].path;
   if (wanted.file != file_index_) {
@@ -155,13 +186,15 @@ void BatchReader::read(std::size_t batch, const std::function<void(const Unit&, 
     file_index_ = wanted.file;
   }
   if (!reader_ || unit_.end != wanted.begin) {
-    reader_ = std::make_unique<UnitReader>(*file_, wanted.begin);
+    reader_ = std::make_unique<UnitReader>(*file_, wanted.begin, UnitLimits{},
+                                           [this](std::string_view /*bytes*/) { progress_->tick(); });
     unit_.end = wanted.begin;
   }
   std::int64_t document = wanted.first_document - 1;
   while (unit_.end < wanted.end && reader_->next(unit_)) {
     document += unit_.starts_document ? 1 : 0;
-    visit(unit_, document);
+    clean_unit(unit_, clean_);
+    visit(clean_, document);
   }
   if (unit_.end != wanted.end || document + 1 != wanted.first_document + wanted.documents)
     throw InputError(text("corpus.text: ", path, " changed while it was read; run again when it is complete"));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "parallel/mpi_communicator.hpp"
+#include "preparation/cleaning.hpp"
 #include "preparation/unit_reader.hpp"
 
 namespace tenfold {
@@ -26,6 +27,7 @@ struct SurveyedFile {
   std::string path;
   std::int64_t bytes;  ///< of text, uncompressed
   std::int64_t crc32;  ///< of the text, as `gzip -lv` shows it for a gzipped file
+  bool gzipped;
 };
 
 struct Survey {
@@ -38,27 +40,40 @@ struct Survey {
 /// missing, unreadable, damaged, binary, not UTF-8, given twice, or without a word. Collective.
 Survey survey_text(const std::vector<std::string>& paths, MpiCommunicator& world);
 
-/// Batches [begin, end) of a rank: a contiguous part of the text of about 1/size of its bytes.
+/// Batches [begin, end) of a rank: a contiguous part of the text of about 1/size of its bytes. A gzipped file, which
+/// can be read only from its beginning, is one rank's as a whole.
 struct Share {
   std::size_t begin;
   std::size_t end;
 };
 Share share_of(const Survey& survey, int rank, int size);
 
-/// Reads batches of a survey; cheap when they are asked for in order.
+/// A unit as all passes see it.
+struct CleanUnit {
+  std::string lines;  ///< its cleaned paragraphs, each with a newline; those of which nothing is left are left out
+  CleaningCounts cleaning;  ///< what was taken out of it
+};
+
+/// Replaces `clean` by a unit's cleaned paragraphs.
+void clean_unit(const Unit& unit, CleanUnit& clean);
+
+/// Reads batches of a survey; cheap when they are asked for in order. Of a gzipped file, the first must come first.
 class BatchReader {
  public:
-  explicit BatchReader(const Survey& survey) : survey_(&survey) {}
+  /// Gives the progress a sign of life with every read.
+  BatchReader(const Survey& survey, Progress& progress) : survey_(&survey), progress_(&progress) {}
 
   /// Visits the units of a batch with the number of the document that each belongs to, counted over all files.
-  void read(std::size_t batch, const std::function<void(const Unit& unit, std::int64_t document)>& visit);
+  void read(std::size_t batch, const std::function<void(const CleanUnit& unit, std::int64_t document)>& visit);
 
  private:
   const Survey* survey_;
+  Progress* progress_;
   std::int64_t file_index_ = -1;
   std::unique_ptr<TextFile> file_;
   std::unique_ptr<UnitReader> reader_;
   Unit unit_;
+  CleanUnit clean_;
 };
 
 }  // namespace tenfold

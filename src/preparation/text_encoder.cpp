@@ -1,12 +1,14 @@
 #include "preparation/text_encoder.hpp"
 
 #include <unicode/brkiter.h>
-#include <unicode/normalizer2.h>
+#include <unicode/uchar.h>
 #include <unicode/utext.h>
 
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "io/corpus.hpp"
+#include "preparation/utf8.hpp"
 
 namespace tenfold {
 
@@ -31,22 +33,43 @@ Boundaries open_boundaries(icu::BreakIterator* (*create)(const icu::Locale&, UEr
   return boundaries;
 }
 
-bool has_letter(const icu::UnicodeString& word) {
-  for (std::int32_t i = 0; i < word.length(); i = word.moveIndex32(i, 1)) {
-    if (u_isalpha(word.char32At(i)) != 0) return true;
-  }
-  return false;
+/// Replaces `key` by a word with case folded; false: it has no letter.
+bool fold_case(std::string_view word, std::string& key) {
+  constexpr char32_t capital_dotted_i = 0x130;
+  bool has_letter = false;
+  key.clear();
+  for_each_character(word, [&](char32_t character) {
+    const auto wide = static_cast<UChar32>(character);
+    has_letter = has_letter || u_isalpha(wide) != 0;
+    // Simple case folding, but for the one capital that has only a full one.
+    key += character == capital_dotted_i ? "i\u0307"
+                                         : utf8_of(static_cast<char32_t>(u_foldCase(wide, U_FOLD_CASE_DEFAULT)));
+  });
+  return has_letter;
 }
 
-/// The pieces whose borders are those of bytes [begin, end) of their text; equal numbers when there are none. A piece
-/// that stands for no bytes (the mark of a word's front) goes with what follows.
-std::pair<std::int32_t, std::int32_t> aligned_pieces(const std::vector<Tokenizer::Piece>& pieces, std::int32_t begin,
-                                                     std::int32_t end) {
-  const auto first = std::ranges::find(pieces, begin, &Tokenizer::Piece::begin);
-  const auto last = std::find_if(first, pieces.end(), [&](const auto& piece) { return piece.end >= end; });
-  if (last == pieces.end() || last->end != end) return {0, 0};
-  return {static_cast<std::int32_t>(first - pieces.begin()), static_cast<std::int32_t>(last - pieces.begin()) + 1};
-}
+/// Finds the pieces of words, which come in order.
+class PieceSearch {
+ public:
+  PieceSearch(const std::vector<Tokenizer::Piece>& pieces, std::string_view normalised)
+      : pieces_(&pieces), normalised_(normalised) {}
+
+  /// The pieces whose borders are those of bytes [begin, end) of the normalised text; equal numbers when there are
+  /// none. A space before the word, the mark of its front, belongs to it.
+  std::pair<std::int32_t, std::int32_t> find(std::int32_t begin, std::int32_t end) {
+    if (begin > 0 && normalised_[static_cast<std::size_t>(begin) - 1] == ' ') --begin;
+    while (at_ < pieces_->size() && (*pieces_)[at_].begin < begin) ++at_;
+    std::size_t last = at_;
+    while (last < pieces_->size() && (*pieces_)[last].end < end) ++last;
+    if (last == pieces_->size() || (*pieces_)[at_].begin != begin || (*pieces_)[last].end != end) return {0, 0};
+    return {static_cast<std::int32_t>(at_), static_cast<std::int32_t>(last) + 1};
+  }
+
+ private:
+  const std::vector<Tokenizer::Piece>* pieces_;
+  std::string_view normalised_;
+  std::size_t at_ = 0;
+};
 
 }  // namespace
 
@@ -92,6 +115,7 @@ void TextEncoder::forget() {
   chunks_.clear();
   ids_.clear();
   occurrences_.clear();
+  unknown_.clear();
   numbers_.clear();
   words_.clear();
 }
@@ -100,6 +124,14 @@ void TextEncoder::encode(std::string_view paragraph, EncodedText& out) {
   Segmenter::split(*segmenter_->sentences, segmenter_->text, paragraph, [&](std::int32_t begin, std::int32_t end) {
     encode_sentence(paragraph.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), out);
   });
+}
+
+void TextEncoder::encode_lines(std::string_view lines, EncodedText& out) {
+  out.clear();
+  for (std::size_t begin = 0, end = 0; begin < lines.size(); begin = end + 1) {
+    end = lines.find('\n', begin);
+    encode(lines.substr(begin, end - begin), out);
+  }
 }
 
 void TextEncoder::encode_sentence(std::string_view sentence, EncodedText& out) {
@@ -111,9 +143,11 @@ void TextEncoder::encode_sentence(std::string_view sentence, EncodedText& out) {
     if (text.size() > longest_remembered) {
       const std::size_t ids = ids_.size();
       const std::size_t occurrences = occurrences_.size();
+      const std::size_t unknown = unknown_.size();
       append(make_chunk(text), out);
       ids_.resize(ids);
       occurrences_.resize(occurrences);
+      unknown_.resize(unknown);
       continue;
     }
     auto known = chunks_.find(text);
@@ -126,29 +160,47 @@ void TextEncoder::encode_sentence(std::string_view sentence, EncodedText& out) {
 }
 
 TextEncoder::Chunk TextEncoder::make_chunk(std::string_view chunk) {
-  Chunk made{.id_begin = ids_.size(), .id_end = 0, .word_begin = occurrences_.size(), .word_end = 0};
-  pieces_.clear();
-  tokenizer_->encode_pieces(chunk, pieces_);
+  Chunk made{};
+  made.id_begin = ids_.size();
+  made.word_begin = occurrences_.size();
+  made.unknown_begin = unknown_.size();
+  tokenizer_->encode_pieces(chunk, normalised_, pieces_);
   for (const auto& piece : pieces_) ids_.push_back(piece.id);
+  find_unknown();
+  find_words();
+  made.id_end = ids_.size();
+  made.word_end = occurrences_.size();
+  made.unknown_end = unknown_.size();
+  return made;
+}
+
+void TextEncoder::find_unknown() {
+  for (auto piece = pieces_.begin(); piece != pieces_.end();) {
+    const auto end = std::find_if(piece, pieces_.end(), [](const auto& one) { return one.known; });
+    if (end == piece) {
+      ++piece;
+      continue;
+    }
+    const auto bytes = static_cast<std::size_t>(std::prev(end)->end - piece->begin);
+    for_each_character(std::string_view(normalised_).substr(static_cast<std::size_t>(piece->begin), bytes),
+                       [&](char32_t character) { unknown_.push_back(character); });
+    piece = end;
+  }
+}
+
+void TextEncoder::find_words() {
+  PieceSearch search(pieces_, normalised_);
+  std::string key;
   UText text = UTEXT_INITIALIZER;
-  Segmenter::split(*segmenter_->words, text, chunk, [&](std::int32_t begin, std::int32_t end) {
+  Segmenter::split(*segmenter_->words, text, normalised_, [&](std::int32_t begin, std::int32_t end) {
     if (end - begin > longest_word) return;
-    UErrorCode status = U_ZERO_ERROR;
-    const icu::Normalizer2* nfkc = icu::Normalizer2::getNFKCInstance(status);
-    check(status, "open NFKC");
-    icu::UnicodeString word =
-        nfkc->normalize(icu::UnicodeString::fromUTF8({chunk.data() + begin, end - begin}), status);
-    check(status, "normalise a word");
-    if (!has_letter(word)) return;
-    std::string key;
-    word.toLower(icu::Locale::getRoot()).toUTF8String(key);
-    const auto [first, last] = aligned_pieces(pieces_, begin, end);
+    const auto word =
+        std::string_view(normalised_).substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    if (!fold_case(word, key)) return;
+    const auto [first, last] = search.find(begin, end);
     occurrences_.push_back({.word = number_of(key), .begin = first, .end = last});
   });
   utext_close(&text);
-  made.id_end = ids_.size();
-  made.word_end = occurrences_.size();
-  return made;
 }
 
 void TextEncoder::append(const Chunk& chunk, EncodedText& out) const {
@@ -157,6 +209,8 @@ void TextEncoder::append(const Chunk& chunk, EncodedText& out) const {
     const WordOccurrence& word = occurrences_[i];
     out.words.push_back({.word = word.word, .begin = base + word.begin, .end = base + word.end});
   }
+  out.unknown.insert(out.unknown.end(), unknown_.begin() + static_cast<std::ptrdiff_t>(chunk.unknown_begin),
+                     unknown_.begin() + static_cast<std::ptrdiff_t>(chunk.unknown_end));
   out.tokens.insert(out.tokens.end(), ids_.begin() + static_cast<std::ptrdiff_t>(chunk.id_begin),
                     ids_.begin() + static_cast<std::ptrdiff_t>(chunk.id_end));
 }

@@ -23,14 +23,12 @@ struct TextFile::Inflater {
     TENFOLD_VERIFY(inflateReset(&stream) == Z_OK, "zlib cannot start again");
     stream.avail_in = 0;
     in_member = false;
-    position = 0;
   }
 
   static constexpr int gzip_only = 16 + MAX_WBITS;
   z_stream stream{};
   std::vector<char> input = std::vector<char>(std::size_t{256} << 10U);
   bool in_member = false;
-  std::int64_t position = 0;  ///< in the text
 };
 
 void TextFile::Closer::operator()(std::FILE* file) const {
@@ -67,17 +65,9 @@ std::int64_t TextFile::consumed() const {
 }
 
 void TextFile::seek(std::int64_t offset) {
-  if (!inflater_ || offset < inflater_->position || offset == 0) {
-    if (fseeko(file_.get(), inflater_ ? 0 : offset, SEEK_SET) != 0)
-      fail(text(" cannot be read: ", std::strerror(errno)));
-    if (inflater_) inflater_->restart();
-  }
-  if (!inflater_) return;
-  std::array<char, 1U << 16U> passed;
-  while (inflater_->position < offset) {
-    const auto wanted = std::min<std::int64_t>(std::ssize(passed), offset - inflater_->position);
-    if (inflate(std::span(passed).first(static_cast<std::size_t>(wanted))) == 0) return;
-  }
+  TENFOLD_VERIFY(!inflater_ || offset == 0, path_, " is gzipped and cannot be read from byte ", offset);
+  if (fseeko(file_.get(), offset, SEEK_SET) != 0) fail(text(" cannot be read: ", std::strerror(errno)));
+  if (inflater_) inflater_->restart();
 }
 
 std::size_t TextFile::read(std::span<char> bytes) {
@@ -112,9 +102,7 @@ std::size_t TextFile::inflate(std::span<char> bytes) {
       fail(" has a damaged gzip stream, or something after it that is none (padding, too); fetch or compress it again");
     }
   }
-  const std::size_t done = bytes.size() - stream.avail_out;
-  inflater_->position += static_cast<std::int64_t>(done);
-  return done;
+  return bytes.size() - stream.avail_out;
 }
 
 }  // namespace tenfold

@@ -19,7 +19,10 @@ class TextFile {
   std::int64_t size() const { return size_; }
   std::int64_t consumed() const;
 
-  /// Goes to a byte of the (uncompressed) text: at once in a plain file, by reading on in a gzipped one.
+  /// Whether it is gzipped: it can be read only from its beginning on.
+  bool gzipped() const { return inflater_ != nullptr; }
+
+  /// Goes to a byte of the text; of a gzipped file only to 0.
   void seek(std::int64_t offset);
 
   /// The next bytes, as many as fit and at most 1 GiB; 0 at the end. InputError when a gzip stream is damaged, ends too

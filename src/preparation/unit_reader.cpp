@@ -11,6 +11,11 @@ bool is_blank(std::string_view line) {
   return line.find_first_not_of(white_space) == std::string_view::npos;
 }
 
+/// Bytes of a line without its end; CR LF and LF end it alike.
+std::size_t line_length(std::string_view before_newline) {
+  return before_newline.size() - (before_newline.ends_with('\r') ? 1 : 0);
+}
+
 bool continues_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
 }
@@ -52,7 +57,7 @@ std::size_t UnitReader::cut(std::string_view line) const {
   if (space != std::string_view::npos) return space + 1;
   std::size_t end = head.size();
   // A character has at most three bytes after its first; more of them are no text, and are cut anywhere.
-  for (int i = 0; i < 3 && continues_character(line[end]); ++i) --end;
+  for (int i = 0; i < 3 && end < line.size() && continues_character(line[end]); ++i) --end;
   return end;
 }
 
@@ -61,10 +66,16 @@ std::string_view UnitReader::next_piece() {
   std::size_t searched = begin_;
   while (true) {
     const std::size_t newline = buffer_.find('\n', searched);
-    if (newline != std::string::npos && newline + 1 - begin_ <= limits_.bytes) return take(newline + 1 - begin_);
-    if (buffer_.size() - begin_ > limits_.bytes) return take(cut(std::string_view(buffer_).substr(begin_)));
+    if (newline != std::string::npos &&
+        line_length(std::string_view(buffer_).substr(begin_, newline - begin_)) < limits_.bytes)
+      return take(newline + 1 - begin_);
+    // Without a newline, two bytes more than the limit are needed to know that no line's end follows.
+    if (newline != std::string::npos || buffer_.size() - begin_ > limits_.bytes + 1)
+      return take(cut(std::string_view(buffer_).substr(begin_)));
     searched = buffer_.size() - begin_;
-    if (!fill()) return take(buffer_.size() - begin_);
+    if (fill()) continue;
+    const std::string_view rest = std::string_view(buffer_).substr(begin_);
+    return take(rest.size() < limits_.bytes ? rest.size() : cut(rest));
   }
 }
 
@@ -79,6 +90,7 @@ bool UnitReader::next(Unit& unit) {
     if (!is_blank(piece)) {
       mid_line_ = piece.back() != '\n';
       unit.text += piece;
+      if (piece.ends_with("\r\n")) unit.text.erase(unit.text.size() - 2, 1);
       unit.ends.push_back(unit.text.size());
       unit.end = offset_;
     } else if (!whole_line) {

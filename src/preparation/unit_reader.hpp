@@ -15,13 +15,13 @@ namespace tenfold {
 struct UnitLimits {
   std::size_t paragraphs = 200;
   /// A line longer than this is cut after the last white space before (or, without one, between two characters); a unit
-  /// that has become as long is complete.
+  /// that has become as long is complete. A line's end counts as one byte, also when it is CR LF.
   std::size_t bytes = 64U << 10U;
 };
 
 /// Consecutive paragraphs (lines that are not blank) of one document.
 struct Unit {
-  std::string text;               ///< the paragraphs, one after another, each with its line's end
+  std::string text;               ///< the paragraphs, one after another, each with its line's end (CR LF as LF)
   std::vector<std::size_t> ends;  ///< where in `text` each paragraph ends
   bool starts_document = false;   ///< blank lines, or the file's beginning, stand before it
   std::int64_t end = 0;           ///< byte of the file after the unit: reading may start anew there
@@ -37,7 +37,8 @@ class UnitReader {
   /// Sees all bytes that are read from the file, before any unit is made of them.
   using Observer = std::function<void(std::string_view bytes)>;
 
-  /// Reads from the file's beginning or from the end of a unit. The file must outlive the reader.
+  /// Reads from the file's beginning or, if it can be sought in, from the end of a unit. The file must outlive the
+  /// reader.
   explicit UnitReader(TextFile& file, std::int64_t offset = 0, UnitLimits limits = {}, Observer observer = {});
 
   /// The next unit, or false at the file's end.

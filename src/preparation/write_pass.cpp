@@ -87,7 +87,7 @@ std::string combine_digests(const std::array<std::unique_ptr<SplitOutput>, 2>& s
 
 }  // namespace
 
-WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& survey, UnitEncoder& encoder,
+WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& survey, TextEncoder& encoder,
                        const WritePlan& plan, MpiCommunicator& world) {
   std::array<std::unique_ptr<SplitOutput>, 2> splits;
   for (const Split split : {Split::train, Split::validation}) {
@@ -101,14 +101,15 @@ WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& 
   }
   RareKeys keys(plan.rare);
   std::vector<RareOccurrence> found;
-  const auto visit = [&](const Unit& unit, std::int64_t document) {
-    if (encoder.text().full()) {
-      encoder.text().forget();
+  EncodedText encoded;
+  const auto visit = [&](const CleanUnit& unit, std::int64_t document) {
+    if (encoder.full()) {
+      encoder.forget();
       keys.forget_numbers();
     }
     SplitOutput& output = *splits[static_cast<std::size_t>(split_of(unit, plan.valid_fraction))];
-    const EncodedText& encoded = encoder.encode(unit);
-    keys.find(encoded, encoder.text(), output.writer.position(), found);
+    encoder.encode_lines(unit.lines, encoded);
+    keys.find(encoded, encoder, output.writer.position(), found);
     output.append(encoded, found, document);
   };
   const auto meet = [&] {

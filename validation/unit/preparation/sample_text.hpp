@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "preparation/characters.hpp"
 #include "preparation/tokenizer_training.hpp"
 
 namespace tenfold {
@@ -44,13 +45,21 @@ inline const std::string sample_paragraphs[] = {
     "\U0001F600\U0001F468\u200d\U0001F469 \u2026 \u2103 \u00bd \u212b \u0130stanbul \u03a3\u03a3",
 };
 
+/// A model trained on cleaned text as prepare does.
+inline TrainedTokenizer trained_on(const std::string& cleaned, const TokenizerSettings& settings) {
+  CharacterCounter counter(settings);
+  counter.add(cleaned);
+  return train_tokenizer(cleaned, alphabet_of(counter.counts(), settings), settings);
+}
+
 inline std::string sample_model(bool lowercase = false, int vocabulary_size = 400) {
   std::string all;
   for (const std::string& paragraph : sample_paragraphs) all += paragraph + "\n";
   TokenizerSettings settings;
   settings.vocabulary_size = vocabulary_size;
   settings.lowercase = lowercase;
-  return train_tokenizer(all, settings);
+  settings.character_coverage = 0.8;  // so that some characters have no piece
+  return trained_on(all, settings).model;
 }
 
 /// One line, fifty times.

@@ -95,12 +95,38 @@ std::string awkward_text() {
   return text + "end";
 }
 
+TEST(UnitReader, GzippedTextIsTheSame) {
+  const TemporaryFolder folder;
+  const auto plain = units_of(write(folder / "a", awkward_text()));
+  const auto gzipped = units_of(write_gzip(folder / "a.gz", awkward_text()));
+  ASSERT_EQ(plain.size(), gzipped.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_EQ(plain[i].text, gzipped[i].text);
+}
+
+TEST(UnitReader, LinesMayEndInCrLf) {
+  const TemporaryFolder folder;
+  std::string text;  // lines of about the longest length, among others
+  for (std::size_t i = 0; i < 40; ++i) text += std::string(i * 5 % 24, 'a') + (i % 9 == 8 ? "\n\n" : "\n");
+  std::string other;
+  for (const char byte : text) other += byte == '\n' ? "\r\n" : std::string(1, byte);
+  for (const UnitLimits limits : {UnitLimits{3, 1000}, UnitLimits{200, 20}, UnitLimits{5, 21}}) {
+    const auto plain = units_of(write(folder / "a", text), limits);
+    const auto windows = units_of(write(folder / "b", other), limits);
+    ASSERT_EQ(plain.size(), windows.size());
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      EXPECT_EQ(plain[i].text, windows[i].text) << i;
+      EXPECT_EQ(plain[i].ends, windows[i].ends) << i;
+      EXPECT_EQ(plain[i].starts_document, windows[i].starts_document) << i;
+    }
+  }
+}
+
 TEST(UnitReader, ReadingMayStartAfterAnyUnit) {
   const TemporaryFolder folder;
-  const std::string plain = write(folder / "a", awkward_text());
-  for (const std::string& path : {plain, write_gzip(folder / "a.gz", awkward_text())}) {
+  const std::string path = write(folder / "a", awkward_text());
+  {
     for (const UnitLimits limits : {UnitLimits{3, 1000}, UnitLimits{200, 16}, UnitLimits{5, 40}}) {
-      const auto units = units_of(plain, limits);
+      const auto units = units_of(path, limits);
       ASSERT_GT(units.size(), 20U);
       for (std::size_t first = 0; first < units.size(); ++first) {
         const auto rest = units_of(path, limits, first == 0 ? 0 : units[first - 1].end);
@@ -145,33 +171,72 @@ TEST(TextFile, RefusalsNameTheFile) {
   }
 }
 
-TEST(Shares, EachBatchIsOneRanksAndTheOrderStays) {
+Survey survey_of(const std::vector<bool>& gzipped, std::int64_t batches_a_file) {
   Survey survey;
-  for (std::int64_t i = 0; i < 37; ++i) {
-    survey.batches.push_back({.file = 0, .begin = 0, .end = 1 + i % 5 * 100, .documents = 0, .first_document = 0});
-    survey.bytes += survey.batches.back().end;
-  }
-  for (int ranks = 1; ranks < 50; ++ranks) {
-    std::size_t next = 0;
-    for (int rank = 0; rank < ranks; ++rank) {
-      const Share share = share_of(survey, rank, ranks);
-      EXPECT_EQ(share.begin, next);
-      EXPECT_GE(share.end, share.begin);
-      next = share.end;
+  for (std::size_t file = 0; file < gzipped.size(); ++file) {
+    survey.files.push_back({.path = "", .bytes = 0, .crc32 = 0, .gzipped = gzipped[file]});
+    for (std::int64_t i = 0; i < batches_a_file; ++i) {
+      survey.batches.push_back({.file = static_cast<std::int64_t>(file),
+                                .begin = 0,
+                                .end = 1 + i % 5 * 100,
+                                .documents = 0,
+                                .first_document = 0});
+      survey.bytes += survey.batches.back().end;
     }
-    EXPECT_EQ(next, survey.batches.size());
+  }
+  return survey;
+}
+
+TEST(Shares, EachBatchIsOneRanksAndTheOrderStays) {
+  for (const std::vector<bool>& gzipped :
+       {std::vector{false}, std::vector{true}, std::vector{true, false, true, true, false}}) {
+    const Survey survey = survey_of(gzipped, 37);
+    for (int ranks = 1; ranks < 50; ++ranks) {
+      std::size_t next = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const Share share = share_of(survey, rank, ranks);
+        EXPECT_EQ(share.begin, next);
+        EXPECT_GE(share.end, share.begin);
+        next = share.end;
+      }
+      EXPECT_EQ(next, survey.batches.size());
+    }
   }
 }
 
-TEST(Splits, FollowTheTextAlone) {
+TEST(Shares, AGzippedFileIsOneRanks) {
+  const Survey survey = survey_of({true, false, true, true, true, false}, 37);
+  for (int ranks = 1; ranks < 50; ++ranks) {
+    for (int rank = 0; rank < ranks; ++rank) {
+      const Share share = share_of(survey, rank, ranks);
+      if (share.begin == 0 || share.begin == survey.batches.size()) continue;
+      const std::int64_t file = survey.batches[share.begin].file;
+      if (survey.files[static_cast<std::size_t>(file)].gzipped) {
+        EXPECT_NE(survey.batches[share.begin - 1].file, file) << rank << " of " << ranks;
+      }
+    }
+  }
+  // Six equal gzipped files for six ranks are one each.
+  const Survey equal = survey_of(std::vector<bool>(6, true), 37);
+  for (int rank = 0; rank < 6; ++rank) EXPECT_EQ(share_of(equal, rank, 6).begin, static_cast<std::size_t>(rank) * 37);
+}
+
+CleanUnit cleaned(const std::string& text) {
+  Unit unit;
+  unit.text = text;
+  unit.ends = {text.size()};
+  CleanUnit clean;
+  clean_unit(unit, clean);
+  return clean;
+}
+
+TEST(Splits, FollowTheCleanedTextAlone) {
   int validation = 0;
   for (int i = 0; i < 20'000; ++i) {
-    Unit unit;
-    unit.text = "paragraph " + std::to_string(i) + "\n";
+    const std::string text = "paragraph " + std::to_string(i);
+    const CleanUnit unit = cleaned(text + "\n");
     const Split split = split_of(unit, 0.05);
-    unit.starts_document = !unit.starts_document;
-    unit.end = 12345;
-    EXPECT_EQ(split_of(unit, 0.05), split);
+    EXPECT_EQ(split_of(cleaned("\ufeff " + text + "\t\r\n"), 0.05), split);
     // Who is in a small validation split is in a larger one, too.
     if (split == Split::validation) {
       EXPECT_EQ(split_of(unit, 0.06), Split::validation);
