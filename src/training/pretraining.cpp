@@ -202,12 +202,9 @@ ExitCode Pretraining::run() {
     if (step == 1 || step % settings_.parallel.replica_check_every == 0)
       check_replicas(grid_.data(), trainer_.parameters().masters(), step);
     stopping = runtime_.signals().requested(runtime_.world());
-    if (stopping && !last) {  // the time that is left to a run that is asked to stop is for the checkpoint
-      save();
-      break;
-    }
+    if (stopping) save();  // first: the time that is left to a run that is asked to stop is for the checkpoint
     if (last || step % settings_.validation.every == 0) validate();
-    if (last || step % settings_.checkpoint.every == 0) save();
+    if (!stopping && (last || step % settings_.checkpoint.every == 0)) save();
   }
   report_memory();
   const ExitCode code = state_.step < settings_.run.steps ? ExitCode::stopped : ExitCode::done;
