@@ -16,7 +16,7 @@ template <class T>
 hdf5::Layout layout_of(std::int64_t elements) {
   if (elements == 0) return {};
   const std::int64_t chunk = std::min(elements, chunk_bytes / static_cast<std::int64_t>(sizeof(T)));
-  return {.chunk = {static_cast<hsize_t>(chunk)}, .extendible = false, .fletcher32 = true};
+  return {.chunk = {static_cast<hdf5::Size>(chunk)}, .extendible = false, .fletcher32 = true};
 }
 
 /// How often all ranks must write a slice until each has written its elements.
@@ -28,7 +28,7 @@ std::int64_t rounds_of(std::int64_t elements, Communicator& world) {
 
 template <class T>
 Column<T>::Column(hdf5::Location& group, const std::string& name, std::int64_t total, std::int64_t begin)
-    : data_(group.create_dataset<T>(name, {static_cast<hsize_t>(total)}, layout_of<T>(total))),
+    : data_(group.create_dataset<T>(name, {static_cast<hdf5::Size>(total)}, layout_of<T>(total))),
       total_(total),
       position_(begin) {}
 
@@ -37,7 +37,7 @@ void Column<T>::flush() {
   if (total_ == 0) return;
   const auto count = static_cast<std::int64_t>(pending_.size());
   TENFOLD_VERIFY(position_ + count <= total_, "elements ", position_, " to ", position_ + count, " of ", total_);
-  data_.write(std::span<const T>(pending_), static_cast<hsize_t>(position_), hdf5::Transfer::collective);
+  data_.write(std::span<const T>(pending_), static_cast<hdf5::Size>(position_), hdf5::Transfer::collective);
   position_ += count;
   pending_.clear();
 }

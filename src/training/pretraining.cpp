@@ -9,6 +9,7 @@
 #include "parallel/agree.hpp"
 #include "parallel/replica_check.hpp"
 #include "training/peak.hpp"
+#include "training/resume_remarks.hpp"
 #include "training/schedule.hpp"
 #include "training/step_dump.hpp"
 
@@ -78,6 +79,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
       folder_(open_folder()),
+      checkpoints_(checkpoint_folder(settings), settings.checkpoint.keep, runtime.world()),
       arena_(queue_.device()),
       learner_(settings, corpus_.vocabulary_size(), arena_),
       notes_(make_notes()),
@@ -88,11 +90,10 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
   learner_.initialise(queue_);
-  const std::vector<DamagedCheckpoint> skipped = resume();
-  expect_room();
+  const std::vector<std::string> remarks = resume();
+  checkpoints_.expect_room(content());
   start_reporting(library_versions);
-  for (const DamagedCheckpoint& damaged : skipped)
-    say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
+  for (const std::string& each : remarks) say(each);
   queue_.observe([this](const char* label, bool begin) {
     if (begin) runtime_.progress().region(label);
     reducer_.poll();
@@ -118,7 +119,7 @@ std::unique_ptr<NoteTaker> Pretraining::make_notes() {
 }
 
 std::unique_ptr<RunFolder> Pretraining::open_folder() {
-  auto folder = agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
+  return agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
     if (runtime_.world().rank() != 0) return nullptr;
     const bool resumes = settings_.run.resume == Resume::always;
     if (resumes && !std::filesystem::exists(checkpoint_folder(settings_))) throw no_checkpoint(settings_);
@@ -126,36 +127,29 @@ std::unique_ptr<RunFolder> Pretraining::open_folder() {
     if (settings_.run.resume == Resume::never) opened->expect_new();
     return opened;
   });
-  prepare_checkpoint_folder(checkpoint_folder(settings_), runtime_.world());
-  return folder;
 }
 
-void Pretraining::expect_room() {
-  NoteSnapshot snapshot;
-  expect_checkpoint_room(checkpoint_folder(settings_), content(snapshot), grid_.data());
-}
-
-std::vector<DamagedCheckpoint> Pretraining::resume() {
+std::vector<std::string> Pretraining::resume() {
   if (settings_.run.resume == Resume::never) return {};
-  const FoundCheckpoint found =
-      agree(runtime_.world(), [&] { return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world()); });
-  if (!found.path) {
+  const FoundCheckpoint found = checkpoints_.open_newest();
+  if (!found.checkpoint) {
     if (settings_.run.resume == Resume::auto_) return {};
-    throw no_checkpoint(settings_);
+    agree(runtime_.world(), [&] { throw no_checkpoint(settings_); });
   }
-  const Checkpoint checkpoint(*found.path, runtime_.world());
+  std::vector<std::string> remarks = remarks_on(found, runtime_.world().size());
   agree(runtime_.world(), [&] {
-    const RunState stored = read_run_state(checkpoint);
+    const RunState stored = read_run_state(*found.checkpoint);
     expect_same_run(stored);
+    for (const std::string& each : changed_keys(stored.configuration, settings_)) remarks.push_back(each);
     state_.step = stored.step;
     state_.tokens = stored.tokens;
     state_.skipped = stored.skipped;
     state_.skipped_in_row = stored.skipped_in_row;
-    restore(checkpoint, queue_, learner_);
-    if (notes_) restore_notes(checkpoint, notes_->dictionary());
+    restore(*found.checkpoint, queue_, learner_);
+    if (notes_) restore_notes(*found.checkpoint, notes_->dictionary());
   });
   resumed_at_ = state_.step;
-  return found.damaged;
+  return remarks;
 }
 
 void Pretraining::expect_same_run(const RunState& stored) const {
@@ -272,11 +266,9 @@ void Pretraining::validate() {
   if (reporter_) reporter_->validation(state_.step, state_.tokens, result, without_notes);
 }
 
-CheckpointContent Pretraining::content(NoteSnapshot& snapshot) {
+CheckpointContent Pretraining::content() {
   CheckpointContent content = checkpoint_content(state_, queue_, learner_, grid_.data());
-  if (!notes_) return content;
-  snapshot = notes_->dictionary().snapshot();
-  add_notes(snapshot, notes_->dictionary(), note_words_, content);
+  if (notes_) add_notes(notes_->dictionary(), note_words_, content);
   return content;
 }
 
@@ -284,9 +276,7 @@ void Pretraining::save() {
   runtime_.progress().region("tenfold::checkpoint::save");
   const auto start = Clock::now();
   if (reporter_) reporter_->flush();
-  NoteSnapshot snapshot;
-  const SavedCheckpoint saved = save_checkpoint(checkpoint_folder(settings_), state_.step, content(snapshot),
-                                                settings_.checkpoint.keep, grid_.data());
+  const SavedCheckpoint saved = checkpoints_.save(state_.step, content());
   if (manifest_) manifest_->set_checkpoints(saved.kept);
   seconds_checkpoint_ += seconds_since(start);
   for (const DamagedCheckpoint& each : saved.damaged) say(text("damaged: ", each.path, ": ", each.reason));

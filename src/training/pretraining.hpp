@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 
-#include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
 #include "io/manifest.hpp"
 #include "io/run_folder.hpp"
@@ -13,6 +12,7 @@
 #include "process/signals.hpp"
 #include "process/watchdog.hpp"
 #include "training/batch_pipeline.hpp"
+#include "training/checkpoints.hpp"
 #include "training/memory.hpp"
 #include "training/reporter.hpp"
 #include "training/run_state.hpp"
@@ -36,9 +36,8 @@ class Pretraining {
   double measure_peak();
   std::unique_ptr<NoteTaker> make_notes();
   NoteStatistics sum_over_ranks(NoteStatistics mine);
-  CheckpointContent content(NoteSnapshot& snapshot);  ///< of a checkpoint now; the snapshot must outlive it
-  std::vector<DamagedCheckpoint> resume();            ///< those that were passed over
-  void expect_room();
+  CheckpointContent content();        ///< of a checkpoint now
+  std::vector<std::string> resume();  ///< what is to be said of it
   void expect_same_run(const RunState& stored) const;
   void start_reporting(const std::map<std::string, std::string>& library_versions);
   StepRecord train_step(std::int64_t step);
@@ -60,6 +59,7 @@ class Pretraining {
   std::size_t start_memory_;  ///< bytes resident before anything of the run was made
   CorpusSequences train_, held_out_;
   std::unique_ptr<RunFolder> folder_;  ///< rank 0 only
+  Checkpoints checkpoints_;
   Arena arena_;
   Learner learner_;
   std::string note_words_;            ///< one a line, by key

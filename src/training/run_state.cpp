@@ -19,12 +19,13 @@ std::array<Flat, 3> flat_buffers(Learner& learner) {
 }
 
 /// The part of a parameter that lies in this rank's share of the flat buffer.
-std::vector<TensorPiece> piece_in(const Parameter& parameter, const Queue& queue, const Tensor& flat,
-                                  std::int64_t begin, std::int64_t end) {
+std::vector<TensorPiece> pieces_in(const Parameter& parameter, const Queue& queue, const Tensor& flat,
+                                   std::int64_t begin, std::int64_t end) {
   const std::int64_t first = std::max(begin, parameter.offset);
   const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
   if (first >= last) return {};
-  return {{first - parameter.offset, queue.in_host_memory(flat.rows(first, last - first)), last - first}};
+  return pieces_of(parameter.shape, {}, first - parameter.offset, last - first,
+                   queue.in_host_memory(flat.rows(first, last - first)), DType::f32);
 }
 
 }  // namespace
@@ -38,7 +39,7 @@ CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, 
   for (const Flat& flat : flat_buffers(learner))
     for (const Parameter& parameter : learner.parameters().all())
       content.tensors.push_back(
-          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, queue, flat.values, begin, end)});
+          {flat.prefix + parameter.name, parameter.shape, pieces_in(parameter, queue, flat.values, begin, end)});
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},
@@ -49,13 +50,13 @@ CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, 
   return content;
 }
 
-RunState read_run_state(const Checkpoint& checkpoint) {
+RunState read_run_state(LoadedCheckpoint& checkpoint) {
   return {checkpoint.integer("step"),           checkpoint.integer("tokens"),     checkpoint.integer("skipped"),
           checkpoint.integer("skipped_in_row"), checkpoint.text("configuration"), checkpoint.text("corpus_digest"),
           checkpoint.bytes("tokenizer")};
 }
 
-void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
+void restore(LoadedCheckpoint& checkpoint, Queue& queue, Learner& learner) {
   std::vector<float> values;
   for (const Flat& flat : flat_buffers(learner)) {
     for (const Parameter& parameter : learner.parameters().all()) {
@@ -71,22 +72,25 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner) {
   learner.parameters().refresh(queue);
 }
 
-void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
-               CheckpointContent& content) {
-  const auto count = static_cast<std::int64_t>(snapshot.updates.size());
-  const std::int64_t width = dictionary.width();
-  const auto pieces = [&](const void* data, std::int64_t elements) {
-    return count == 0 ? std::vector<TensorPiece>{}
-                      : std::vector<TensorPiece>{{snapshot.first * elements, data, count * elements}};
+void add_notes(NoteDictionary& dictionary, const std::string& words, CheckpointContent& content) {
+  const NoteShare share = dictionary.share();
+  const auto count = static_cast<std::int64_t>(share.updates.size());
+  const auto add = [&](const char* name, const Shape& shape, const void* data, DType type) {
+    CheckpointTensor tensor{.name = name, .shape = shape, .pieces = {}, .type = type, .interleaved = true};
+    tensor.pieces = pieces_of(shape.with_rows(count), {}, 0, shape.with_rows(count).elements(), data, type);
+    for (TensorPiece& piece : tensor.pieces) {
+      piece.slab.start[0] = static_cast<hdf5::Size>(share.first);
+      piece.slab.row_step = static_cast<hdf5::Size>(share.step);
+    }
+    content.tensors.push_back(std::move(tensor));
   };
-  content.tensors.push_back({"notes/rows", {dictionary.keys(), width}, pieces(snapshot.rows.data(), width)});
-  content.tensors.push_back({"notes/updates", {dictionary.keys()}, pieces(snapshot.updates.data(), 1), DType::i64});
-  content.tensors.push_back(
-      {"notes/last_steps", {dictionary.keys()}, pieces(snapshot.last_steps.data(), 1), DType::i64});
+  add("notes/rows", {dictionary.keys(), dictionary.width()}, share.rows.data(), DType::f32);
+  add("notes/updates", {dictionary.keys()}, share.updates.data(), DType::i64);
+  add("notes/last_steps", {dictionary.keys()}, share.last_steps.data(), DType::i64);
   content.texts["note_words"] = words;
 }
 
-void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary) {
+void restore_notes(LoadedCheckpoint& checkpoint, NoteDictionary& dictionary) {
   TENFOLD_VERIFY(checkpoint.has_tensor("notes/rows") &&
                      checkpoint.shape("notes/rows") == Shape({dictionary.keys(), dictionary.width()}),
                  "the checkpoint has no note dictionary of ", dictionary.keys(), " words");

@@ -6,6 +6,7 @@
 
 #include "io/checkpoint.hpp"
 #include "training/learner.hpp"
+#include "training/loaded_checkpoint.hpp"
 #include "training/note_taker.hpp"
 
 namespace tenfold {
@@ -21,18 +22,19 @@ struct RunState {
   std::string tokenizer;  ///< SentencePiece model
 };
 
-/// This rank's share of a checkpoint; the learner's memory and the snapshot must stay as they are while it is written.
-/// `words`: of the note dictionary by key, in a run with notes.
+/// This rank's share of a checkpoint; the learner's memory must stay as it is while it is written.
 CheckpointContent checkpoint_content(const RunState& state, const Queue& queue, Learner& learner,
                                      const Communicator& data);
-void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
-               CheckpointContent& content);
+/// The same of a run with notes, `words` by key; the dictionary too must stay as it is. Collective.
+void add_notes(NoteDictionary& dictionary, const std::string& words, CheckpointContent& content);
+
+// What follows is collective: the checkpoint goes from rank to rank.
 
 /// The state of a checkpoint, without the learner's.
-RunState read_run_state(const Checkpoint& checkpoint);
+RunState read_run_state(LoadedCheckpoint& checkpoint);
 
 /// Fills the learner. Throws Error when the checkpoint lacks a tensor or has it in another shape.
-void restore(const Checkpoint& checkpoint, Queue& queue, Learner& learner);
-void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary);
+void restore(LoadedCheckpoint& checkpoint, Queue& queue, Learner& learner);
+void restore_notes(LoadedCheckpoint& checkpoint, NoteDictionary& dictionary);
 
 }  // namespace tenfold

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "io/hdf5.hpp"
+#include "io/step_dump.hpp"
 #include "training/learner.hpp"
 
 namespace tenfold {
@@ -19,7 +19,7 @@ class StepDump {
  private:
   void write_draws(Queue& queue, const Learner& learner);
 
-  hdf5::File file_;
+  StepDumpFile file_;
 };
 
 }  // namespace tenfold
