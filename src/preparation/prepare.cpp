@@ -65,8 +65,9 @@ std::unique_ptr<FileLock> lock(const std::string& path) {
         text("corpus.file: ", path, " cannot be written: ", error.what(), "; its folder must exist and be writable"));
   }
   if (!taken->held())
-    throw InputError(
-        text("corpus.file: ", path, " is being written by another job; wait for it to end or give another name"));
+    throw InputError(text("corpus.file: ", path,
+                          " is being written by another job; wait for it to end or give another name",
+                          taken->remedy()));
   return taken;
 }
 
