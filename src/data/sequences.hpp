@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "data/packing.hpp"
 #include "io/corpus.hpp"
 
 namespace tenfold {
@@ -23,14 +24,14 @@ class Sequences {
 class CorpusSequences : public Sequences {
  public:
   /// `begins`: from pack(). The corpus must outlive this.
-  CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
+  CorpusSequences(const Corpus& corpus, Split split, PackedIndex begins);
   std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
   std::int64_t read(std::int64_t index, std::span<std::int32_t> tokens) const override;
   void rare_words(std::int64_t index, std::vector<RareOccurrence>& words) const override;
 
  private:
   const Corpus& corpus_;
-  std::vector<std::int64_t> begins_;
+  PackedIndex begins_;
   Split split_;
 };
 

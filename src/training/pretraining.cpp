@@ -20,7 +20,7 @@ namespace {
 constexpr int most_skipped_in_row = 10;
 constexpr double mebi = 1024.0 * 1024.0;
 
-CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, Communicator& world) {
+CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, MpiCommunicator& world) {
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
 }
 
