@@ -12,8 +12,9 @@ namespace {
 using hdf5::Size;
 using hdf5::Slab;
 
-/// What a rank hands to one collective write at most.
-constexpr Size collective_bytes = 16 << 20;
+/// What a rank hands to one write at most, unless a row is longer: a sign of life after each, and MPI counts in 32
+/// bits.
+constexpr Size write_bytes = 16 << 20;
 
 /// All boxes of a content as numbers: tensor, row step, rank, start, extent, one box after another.
 std::vector<Size> as_numbers(const CheckpointContent& content) {
@@ -40,29 +41,43 @@ std::vector<std::vector<Slab>> slabs_from(const std::vector<Size>& numbers, std:
   return slabs;
 }
 
-/// Rows [first, first + count) of a box, as many as it has of them, or an empty box of as many dimensions.
-Slab rows_of(const Slab& slab, Size first, Size count) {
-  Slab part = slab;
-  first = std::min(first, slab.extent[0]);
-  part.start[0] += first * slab.row_step;
-  part.extent[0] = std::min(count, slab.extent[0] - first);
-  return part;
+Size row_bytes(const Slab& slab, DType type) {
+  Size bytes = size_of(type);
+  for (std::size_t i = 1; i < slab.extent.size(); ++i) bytes *= slab.extent[i];
+  return bytes;
+}
+
+/// Rows [first, first + count) of a piece, as many as it has of them, perhaps none.
+TensorPiece rows_of(const TensorPiece& piece, DType type, Size first, Size count) {
+  Slab part = piece.slab;
+  first = std::min(first, part.extent[0]);
+  part.extent[0] = std::min(count, part.extent[0] - first);
+  part.start[0] += part.extent[0] == 0 ? 0 : first * part.row_step;
+  const auto* data = static_cast<const std::byte*>(piece.data);
+  return {part, data == nullptr ? nullptr : data + first * row_bytes(piece.slab, type)};
+}
+
+void write_piece(hdf5::Dataset& data, DType type, const TensorPiece& piece, Progress& progress) {
+  if (piece.slab.extent.empty()) return data.write_slab(type, piece.data, piece.slab);
+  const Size rows = std::max<Size>(write_bytes / std::max<Size>(row_bytes(piece.slab, type), 1), 1);
+  for (Size first = 0; first < piece.slab.extent[0]; first += rows) {
+    const TensorPiece part = rows_of(piece, type, first, rows);
+    data.write_slab(type, part.data, part.slab);
+    progress.tick();
+  }
 }
 
 /// The one piece that each rank has, in as many collective writes as the longest takes.
 void write_interleaved(hdf5::Dataset& data, const CheckpointTensor& tensor, MpiCommunicator& ranks) {
-  const hdf5::Extents extents = hdf5::extents_of(tensor.shape);
-  const Slab nothing{hdf5::Extents(extents.size()), hdf5::Extents(extents.size())};
-  const TensorPiece mine = tensor.pieces.empty() ? TensorPiece{nothing, nullptr} : tensor.pieces.front();
-  Size row_bytes = size_of(tensor.type);
-  for (std::size_t i = 1; i < extents.size(); ++i) row_bytes *= extents[i];
-  const Size rows = std::max<Size>(collective_bytes / std::max<Size>(row_bytes, 1), 1);
+  const hdf5::Extents whole = hdf5::extents_of(tensor.shape);
+  const Size rows = std::max<Size>(write_bytes / std::max<Size>(row_bytes({{}, whole}, tensor.type), 1), 1);
+  const TensorPiece nothing{{hdf5::Extents(whole.size()), hdf5::Extents(whole.size())}, nullptr};
+  const TensorPiece& mine = tensor.pieces.empty() ? nothing : tensor.pieces.front();
   const auto longest = static_cast<Size>(ranks.all_reduce_max(static_cast<std::int64_t>(mine.slab.extent[0])));
   for (Size first = 0; first < longest; first += rows) {
-    const Slab part = rows_of(mine.slab, first, rows);
-    const auto* values = static_cast<const std::byte*>(mine.data) + (part.elements() == 0 ? 0 : first * row_bytes);
+    const TensorPiece part = rows_of(mine, tensor.type, first, rows);
     const Progress::Waiting waiting(ranks.progress(), "HDF5's collective write");
-    data.write_slab(tensor.type, values, part, hdf5::Transfer::collective);
+    data.write_slab(tensor.type, part.data, part.slab, hdf5::Transfer::collective);
   }
 }
 
@@ -96,10 +111,8 @@ void write_elements(const std::string& path, const CheckpointContent& content, M
   agree(ranks, [&] {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (content.tensors[i].interleaved) continue;
-      for (const TensorPiece& piece : content.tensors[i].pieces) {
-        tensors[i].write_slab(content.tensors[i].type, piece.data, piece.slab);
-        progress.tick();
-      }
+      for (const TensorPiece& piece : content.tensors[i].pieces)
+        write_piece(tensors[i], content.tensors[i].type, piece, progress);
     }
   });
   for (std::size_t i = 0; i < tensors.size(); ++i)
