@@ -14,7 +14,7 @@ using hdf5::Slab;
 
 /// What a rank hands to one write at most, unless a row is longer: a sign of life after each, and MPI counts in 32
 /// bits.
-constexpr Size write_bytes = 16 << 20;
+constexpr Size write_bytes = 4 << 20;
 
 /// All boxes of a content as numbers: tensor, row step, rank, start, extent, one box after another.
 std::vector<Size> as_numbers(const CheckpointContent& content) {
