@@ -1,27 +1,29 @@
 #pragma once
 // A checkpoint is one HDF5 file of logical tensors, whatever the ranks: it is written by any number of them and read by
-// any other. FORMATS.md has the layout. A file under its final name is complete and was read back; any damage since
-// shows in its digest. All functions taking a communicator are collective: its ranks return, or throw, alike;
-// where one names InputError, an AgreedError may bear its exit code.
+// any other. FORMATS.md has the layout. Here is what one process does to such a file; how the ranks of a run save and
+// load it together is above (training/checkpoints.hpp).
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/progress.hpp"
 #include "base/tensor.hpp"
 #include "io/hdf5.hpp"
-#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold {
 
-/// Elements [offset, offset + count) of a logical tensor in row-major order, which this rank holds in host memory.
+/// Newest schema version of a checkpoint's content that this code writes and reads.
+constexpr std::uint32_t checkpoint_schema = 1;
+
+/// A box of a logical tensor, which this rank holds in host memory: its elements in row-major order.
 struct TensorPiece {
-  std::int64_t offset;
+  hdf5::Slab slab;
   const void* data;
-  std::int64_t count;
 };
 
 /// A logical tensor. Name (a path: `weights/encoder.layer.0...`), shape and type are the same on all ranks; the pieces
@@ -31,6 +33,7 @@ struct CheckpointTensor {
   Shape shape;
   std::vector<TensorPiece> pieces;  ///< this rank's
   DType type = DType::f32;
+  bool interleaved = false;  ///< one piece a rank, of rows that lie apart: the ranks write them together
 };
 
 struct CheckpointContent {
@@ -41,50 +44,64 @@ struct CheckpointContent {
   std::map<std::string, std::string> bytes;      ///< any bytes: tokenizer
 };
 
-/// A checkpoint file that is not what was sealed.
-struct DamagedCheckpoint {
-  std::string path;
-  std::string reason;
-};
+/// Elements [offset, offset + count) in row-major order of a rank's part of a tensor as pieces of the whole: the part
+/// has shape `local` and its first element is element `start` of the logical tensor. `data` is where those elements,
+/// of that type, lie one after another.
+std::vector<TensorPiece> pieces_of(const Shape& local, std::span<const std::int64_t> start, std::int64_t offset,
+                                   std::int64_t count, const void* data, DType type);
 
-struct SavedCheckpoint {
-  std::string path;
+/// What keeps the boxes from covering every element of a shape exactly once; empty: nothing.
+std::string cover_fault(const Shape& shape, std::vector<hdf5::Slab> slabs);
+
+// The folder.
+
+/// "FOLDER/step-00001000.h5"
+std::string checkpoint_path(const std::string& folder, std::int64_t step);
+/// Paths of the checkpoints in a folder, highest step first; none if there is no folder.
+std::vector<std::string> newest_first(const std::string& folder);
+
+// Writing.
+
+/// Bytes that a checkpoint of this content takes at most.
+std::uint64_t checkpoint_bytes(const CheckpointContent& content);
+
+/// Makes the file with everything in it but the tensors' elements, for which it takes the room on the disk. Throws
+/// Error when there is no room, before HDF5 meets the end of the disk, which it does not survive.
+void write_checkpoint_frame(const std::string& path, std::int64_t step, const CheckpointContent& content,
+                            Progress& progress);
+
+// Reading.
+
+/// A data set of a checkpoint and where its bytes lie, so that they can be had without HDF5.
+struct StoredData {
+  std::string name;                   ///< "tensors/weights/...", "texts/...", "bytes/..."
+  std::vector<std::int64_t> extents;  ///< of a text: none
+  std::optional<DType> type;          ///< of a text: none
+  std::uint64_t offset = 0;           ///< in the file
   std::uint64_t bytes = 0;
-  std::vector<std::string> kept;           ///< good ones that are there now, newest first
-  std::vector<DamagedCheckpoint> damaged;  ///< others found damaged, which stay where they are, except that one of the
-                                           ///< same step is set aside under another name
 };
 
-struct FoundCheckpoint {
-  std::optional<std::string> path;         ///< none: the folder holds no checkpoint at all
-  std::vector<DamagedCheckpoint> damaged;  ///< newer ones that were passed over
+struct CheckpointDirectory {
+  std::int64_t step = 0;
+  std::map<std::string, std::int64_t> integers;
+  std::vector<StoredData> data;
 };
+/// As text and back, to be handed from rank to rank.
+std::string to_text(const CheckpointDirectory& directory);
+CheckpointDirectory directory_from(const std::string& text);
 
-/// Makes the folder if it is not there and removes what a killed run left half-written. Only the run that holds the
-/// folder's lock may call this. InputError if the folder cannot be made.
-void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& communicator);
-
-/// Is there room for a checkpoint of this content in the folder? InputError if not. Collective.
-void expect_checkpoint_room(const std::string& folder, const CheckpointContent& content, MpiCommunicator& communicator);
-
-/// Writes `step-00001000.h5`: space is reserved, then the file is written under a temporary name, synced, sealed, read
-/// back and renamed. Then the newest `keep` good ones stay and older good ones go. On failure (no space left, ...) the
-/// temporary file is removed, what was there before is intact, and Error names folder, size and cause.
-SavedCheckpoint save_checkpoint(const std::string& folder, std::int64_t step, const CheckpointContent& content,
-                                int keep, MpiCommunicator& communicator);
-
-/// The newest checkpoint whose digest holds. InputError if there are checkpoints but all are damaged or
-/// unreadable, and if the newest good one was written by a newer version.
-FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator);
+/// InputError if a checkpoint's content is of a newer schema version.
+void expect_known_schema(const std::string& path, std::uint32_t schema);
 
 /// An open checkpoint.
 class Checkpoint {
  public:
-  /// Collective: checks the digest over all ranks, then every rank opens the file on its own. InputError if the file is
-  /// missing, damaged, of another kind or of a newer version.
-  Checkpoint(const std::string& path, MpiCommunicator& communicator);
+  /// Checks the digest first. InputError if the file is missing, damaged, of another kind or of a newer version.
+  explicit Checkpoint(const std::string& path);
+  /// A file whose digest was checked already.
+  static Checkpoint of_verified(const std::string& path) { return Checkpoint(hdf5::File::open(path)); }
 
-  // What follows is local to a rank. A name that is not there is an Error.
+  // A name that is not there is an Error.
 
   std::int64_t step() const;
   std::int64_t integer(const std::string& name) const;
@@ -94,6 +111,7 @@ class Checkpoint {
   /// Names of all tensors, in alphabetical order.
   std::vector<std::string> tensors() const;
   Shape shape(const std::string& name) const;
+  CheckpointDirectory directory() const;
 
   /// Elements [offset, offset + values.size()) of a tensor in row-major order, converted to T where stored otherwise.
   template <class T>
@@ -101,9 +119,12 @@ class Checkpoint {
     read_elements(name, offset, dtype_of<T>(), values.data(), static_cast<std::int64_t>(values.size()));
   }
 
+  /// Sizes and norms, for people and programs; `configuration` as INI text.
+  nlohmann::ordered_json describe() const;
+
  private:
+  explicit Checkpoint(hdf5::File file);
   void read_elements(const std::string& name, std::int64_t offset, DType type, void* values, std::int64_t count) const;
-  Progress& progress_;
   hdf5::File file_;
 };
 

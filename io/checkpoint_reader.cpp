@@ -1,72 +1,48 @@
-// An open checkpoint, and how the newest good one is found.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
 #include "io/checkpoint.hpp"
-#include "io/detail/checkpoint_folder.hpp"
-#include "io/detail/seal.hpp"
 #include "io/schema.hpp"
-#include "parallel/agree.hpp"
+#include "io/seal.hpp"
 
 namespace tenfold {
 
 namespace {
 
-void expect_known_schema(const std::string& path, std::uint32_t schema) {
-  if (schema <= detail::checkpoint_schema) return;
-  throw InputError(tenfold::text(path, " is a checkpoint of schema version ", schema, "; this tenfold reads up to ",
-                                 detail::checkpoint_schema, ": use the newer one that wrote it"));
-}
-
-hdf5::File open_sealed(const std::string& path, MpiCommunicator& communicator) {
-  agree(communicator, [&] { hdf5::File::open(path); });
-  const detail::SealCheck seal = detail::check_seal(path, communicator);
-  if (!seal.damage.empty()) throw InputError(tenfold::text("checkpoint ", path, " is damaged: ", seal.damage));
-  expect_known_schema(path, seal.schema);
+hdf5::File open_sealed(const std::string& path) {
+  hdf5::expect_hdf5(path, hdf5::Access::read);
+  Progress unwatched;
+  const std::string damage = seal::damage_of(path, unwatched);
+  if (!damage.empty()) throw InputError(tenfold::text("checkpoint ", path, " is damaged: ", damage));
+  expect_known_schema(path, seal::schema_of(seal::read_beginning(path).block));
   return hdf5::File::open(path);
 }
 
-void collect_datasets(const hdf5::Group& group, const std::string& prefix, std::vector<std::string>& found) {
+/// Calls visit(name, data set) of all data sets below a group.
+template <class Visit>
+void visit_datasets(const hdf5::Group& group, const std::string& prefix, const Visit& visit) {
   for (const std::string& name : group.names()) {
     if (group.is_group(name)) {
-      collect_datasets(group.open_group(name), prefix + name + "/", found);
+      visit_datasets(group.open_group(name), prefix + name + "/", visit);
     } else {
-      found.push_back(prefix + name);
+      visit(prefix + name, group.dataset(name));
     }
   }
 }
 
 }  // namespace
 
-FoundCheckpoint find_newest_checkpoint(const std::string& folder, MpiCommunicator& communicator) {
-  FoundCheckpoint found;
-  for (const std::string& path : detail::newest_first(folder, communicator)) {
-    agree(communicator, [&] {  // what a rank may not read is not damaged
-      if (::access(path.c_str(), R_OK) != 0)
-        throw InputError(
-            tenfold::text(path, " cannot be read: ", std::strerror(errno), "; make it readable on all hosts"));
-    });
-    const detail::SealCheck seal = detail::check_seal(path, communicator);
-    if (seal.damage.empty()) {
-      expect_known_schema(path, seal.schema);
-      found.path = path;
-      return found;
-    }
-    found.damaged.push_back({path, seal.damage});
-  }
-  if (found.damaged.empty()) return found;
-  std::string list;
-  for (const DamagedCheckpoint& each : found.damaged) list += "\n  " + each.path + ": " + each.reason;
-  throw InputError("all checkpoints are damaged; move them away to start over, or put a good copy in place:" + list);
+void expect_known_schema(const std::string& path, std::uint32_t schema) {
+  if (schema <= checkpoint_schema) return;
+  throw InputError(tenfold::text(path, " is a checkpoint of schema version ", schema, "; this tenfold reads up to ",
+                                 checkpoint_schema, ": use the newer one that wrote it"));
 }
 
-Checkpoint::Checkpoint(const std::string& path, MpiCommunicator& communicator)
-    : progress_(communicator.progress()), file_(open_sealed(path, communicator)) {
-  agree(communicator, [&] { expect_schema(file_, "checkpoint", detail::checkpoint_schema); });
+Checkpoint::Checkpoint(const std::string& path) : Checkpoint(open_sealed(path)) {}
+
+Checkpoint::Checkpoint(hdf5::File file) : file_(std::move(file)) {
+  expect_schema(file_, "checkpoint", checkpoint_schema);
 }
 
 std::int64_t Checkpoint::step() const {
@@ -92,7 +68,8 @@ bool Checkpoint::has_tensor(const std::string& name) const {
 
 std::vector<std::string> Checkpoint::tensors() const {
   std::vector<std::string> found;
-  collect_datasets(file_.open_group("tensors"), "", found);
+  visit_datasets(file_.open_group("tensors"), "",
+                 [&](const std::string& name, const hdf5::Dataset&) { found.push_back(name); });
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -105,8 +82,48 @@ Shape Checkpoint::shape(const std::string& name) const {
 void Checkpoint::read_elements(const std::string& name, std::int64_t offset, DType type, void* values,
                                std::int64_t count) const {
   TENFOLD_VERIFY(offset >= 0, name, " from element ", offset);
-  file_.dataset("tensors/" + name).read_range(type, values, static_cast<hsize_t>(offset), static_cast<hsize_t>(count));
-  progress_.tick();
+  file_.dataset("tensors/" + name)
+      .read_range(type, values, static_cast<hdf5::Size>(offset), static_cast<hdf5::Size>(count));
+}
+
+CheckpointDirectory Checkpoint::directory() const {
+  CheckpointDirectory directory{.step = step(), .integers = {}, .data = {}};
+  const hdf5::Group integers = file_.open_group("integers");
+  for (const std::string& name : integers.attribute_names())
+    directory.integers[name] = integers.integer_attribute(name);
+  for (const char* group : {"tensors", "texts", "bytes"})
+    visit_datasets(file_.open_group(group), std::string(group) + "/",
+                   [&](const std::string& name, const hdf5::Dataset& data) {
+                     const hdf5::Extents extents = data.extents();
+                     const auto offset = data.file_offset();
+                     directory.data.push_back({.name = name,
+                                               .extents = {extents.begin(), extents.end()},
+                                               .type = data.element_type(),
+                                               .offset = offset.value_or(0),
+                                               .bytes = offset ? data.stored_bytes() : 0});
+                   });
+  return directory;
+}
+
+std::string to_text(const CheckpointDirectory& directory) {
+  nlohmann::json data = nlohmann::json::array();
+  for (const StoredData& each : directory.data)
+    data.push_back({each.name, each.extents, each.type ? static_cast<int>(*each.type) : -1, each.offset, each.bytes});
+  return nlohmann::json({directory.step, directory.integers, data}).dump();
+}
+
+CheckpointDirectory directory_from(const std::string& words) {
+  const nlohmann::json parsed = nlohmann::json::parse(words);
+  CheckpointDirectory directory{.step = parsed.at(0), .integers = parsed.at(1), .data = {}};
+  for (const nlohmann::json& each : parsed.at(2)) {
+    const int type = each.at(2);
+    directory.data.push_back({.name = each.at(0),
+                              .extents = each.at(1),
+                              .type = type < 0 ? std::nullopt : std::optional(static_cast<DType>(type)),
+                              .offset = each.at(3),
+                              .bytes = each.at(4)});
+  }
+  return directory;
 }
 
 }  // namespace tenfold

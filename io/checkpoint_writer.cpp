@@ -1,53 +1,123 @@
-// How a checkpoint comes to be on the disk.
+// Pieces of logical tensors, and the frame of a checkpoint that they are written into.
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
+#include <numeric>
 
 #include "base/check.hpp"
 #include "io/checkpoint.hpp"
-#include "io/detail/checkpoint_folder.hpp"
-#include "io/detail/seal.hpp"
 #include "io/posix.hpp"
 #include "io/schema.hpp"
-#include "parallel/agree.hpp"
+#include "io/seal.hpp"
 
 namespace tenfold {
 
 namespace {
 
+using hdf5::Size;
+using hdf5::Slab;
+
+constexpr Size page = 4096;
+
+/// Room for HDF5's own records of so many tensors, generously, and for what alignment leaves before them.
+std::uint64_t frame_bytes(const CheckpointContent& content) {
+  return (128U << 10U) + (2048 + page) * content.tensors.size();
+}
+
 std::uint64_t payload_bytes(const CheckpointContent& content) {
   std::uint64_t total = 0;
-  for (const CheckpointTensor& each : content.tensors) {
+  for (const CheckpointTensor& each : content.tensors)
     total += static_cast<std::uint64_t>(each.shape.elements()) * size_of(each.type);
-  }
   for (const auto& [name, value] : content.texts) total += value.size();
   for (const auto& [name, value] : content.bytes) total += value.size();
   return total;
 }
 
-/// Every element of every tensor must come from exactly one rank: what nobody wrote would be whatever the disk held.
-void expect_full_cover(const CheckpointContent& content, MpiCommunicator& communicator) {
-  std::vector<std::int64_t> covered;
-  for (const CheckpointTensor& each : content.tensors) {
-    covered.push_back(0);
-    for (const TensorPiece& piece : each.pieces) covered.back() += piece.count;
-  }
-  communicator.all_reduce_sum(std::span(covered));
-  for (std::size_t i = 0; i < covered.size(); ++i) {
-    const CheckpointTensor& tensor = content.tensors[i];
-    TENFOLD_VERIFY(covered[i] == tensor.shape.elements(), "the ranks supply ", covered[i], " elements of ", tensor.name,
-                   " ", tensor.shape.describe());
-  }
+/// One past the last index of a dimension.
+Size end_of(const Slab& slab, std::size_t dimension) {
+  const Size step = dimension == 0 ? slab.row_step : 1;
+  return slab.extent[dimension] == 0 ? slab.start[dimension]
+                                     : slab.start[dimension] + (slab.extent[dimension] - 1) * step + 1;
 }
 
-/// Rank 0: the file with everything in it but the tensors' elements, for which it has the place.
-void write_frame(const std::string& path, std::int64_t step, const CheckpointContent& content) {
-  hdf5::File file = hdf5::File::create(path, {.user_block = detail::seal_bytes});
-  write_schema(file, "checkpoint", detail::checkpoint_schema);
+bool share_rows(const Slab& a, const Slab& b) {
+  const Size step = std::gcd(a.row_step, b.row_step);
+  const Size first = std::max(a.start[0], b.start[0]);
+  if (first >= std::min(end_of(a, 0), end_of(b, 0)) || a.start[0] % step != b.start[0] % step) return false;
+  if (a.row_step == b.row_step) return true;
+  for (Size row = a.start[0]; row < end_of(a, 0); row += a.row_step)
+    if (row >= b.start[0] && row < end_of(b, 0) && (row - b.start[0]) % b.row_step == 0) return true;
+  return false;
+}
+
+bool overlap(const Slab& a, const Slab& b) {
+  for (std::size_t i = 1; i < a.start.size(); ++i)
+    if (std::max(a.start[i], b.start[i]) >= std::min(end_of(a, i), end_of(b, i))) return false;
+  return a.start.empty() || share_rows(a, b);
+}
+
+std::string words(const Slab& slab) {
+  std::string result;
+  for (std::size_t i = 0; i < slab.start.size(); ++i)
+    result += text(i == 0 ? "[" : ", ", slab.start[i], " to ", end_of(slab, i));
+  return slab.row_step == 1 ? result + "]" : text(result, "], each ", slab.row_step, "th row");
+}
+
+}  // namespace
+
+std::vector<TensorPiece> pieces_of(const Shape& local, std::span<const std::int64_t> start, std::int64_t offset,
+                                   std::int64_t count, const void* data, DType type) {
+  std::vector<TensorPiece> pieces;
+  const auto* bytes = static_cast<const std::byte*>(data);
+  for (Slab& slab :
+       hdf5::slabs_of_range(hdf5::extents_of(local), static_cast<Size>(offset), static_cast<Size>(count))) {
+    const Size size = slab.elements() * size_of(type);
+    for (std::size_t i = 0; i < start.size(); ++i) slab.start[i] += static_cast<Size>(start[i]);
+    pieces.push_back({std::move(slab), bytes});
+    bytes += size;
+  }
+  return pieces;
+}
+
+std::string cover_fault(const Shape& shape, std::vector<Slab> slabs) {
+  std::erase_if(slabs, [](const Slab& slab) { return slab.elements() == 0; });
+  Size elements = 0;
+  for (const Slab& slab : slabs) {
+    if (static_cast<int>(slab.start.size()) != shape.rank() || slab.extent.size() != slab.start.size())
+      return text("a piece of ", slab.start.size(), " dimensions");
+    for (std::size_t i = 0; i < slab.start.size(); ++i)
+      if (end_of(slab, i) > static_cast<Size>(shape[static_cast<int>(i)]))
+        return "a piece beyond its end, " + words(slab);
+    elements += slab.elements();
+  }
+  if (elements != static_cast<Size>(shape.elements()))
+    return text("pieces of ", elements, " elements in all, not ", shape.elements());
+  // As many elements as there are, none of them twice: then each once.
+  std::ranges::sort(slabs, {}, [](const Slab& slab) { return slab.start; });
+  for (std::size_t i = 0; i < slabs.size(); ++i)
+    for (std::size_t k = i + 1; k < slabs.size() && (shape.rank() == 0 || slabs[k].start[0] < end_of(slabs[i], 0)); ++k)
+      if (overlap(slabs[i], slabs[k])) return text("pieces that overlap, ", words(slabs[i]), " and ", words(slabs[k]));
+  return "";
+}
+
+std::uint64_t checkpoint_bytes(const CheckpointContent& content) {
+  return payload_bytes(content) + frame_bytes(content);
+}
+
+void write_checkpoint_frame(const std::string& path, std::int64_t step, const CheckpointContent& content,
+                            Progress& progress) {
+  const std::uint64_t room = std::filesystem::space(std::filesystem::path(path).parent_path()).available;
+  if (room < checkpoint_bytes(content)) throw Error(text("only ", room, " bytes are free"));
+  // Records of HDF5 must not be what meets the end of the disk: their room, and a file of that length, are tried first.
+  detail::Descriptor(path, O_RDWR | O_CREAT | O_TRUNC).reserve(payload_bytes(content), frame_bytes(content), progress);
+  // Large tensors begin at pages, so that no two ranks write to one only because their tensors meet there. HDF5 aligns
+  // what lies behind the user block, of which the seal is the beginning.
+  static_assert(page >= seal::seal_bytes);
+  hdf5::File file = hdf5::File::create(path, {.user_block = page, .swmr = false, .alignment = page});
+  write_schema(file, "checkpoint", checkpoint_schema);
   file.set_attribute("step", step);
+  std::vector<std::pair<Size, Size>> holes;  // where the elements will be
   {
     hdf5::Group integers = file.group("integers");
     for (const auto& [name, value] : content.integers) integers.set_attribute(name, value);
@@ -60,160 +130,14 @@ void write_frame(const std::string& path, std::int64_t step, const CheckpointCon
     }
     hdf5::Group tensors = file.group("tensors");
     for (const CheckpointTensor& each : content.tensors) {
-      tensors.create_dataset(each.name, hdf5::native_type(each.type), hdf5::extents_of(each.shape));
+      const hdf5::Dataset made =
+          tensors.create_dataset(each.name, hdf5::native_type(each.type), hdf5::extents_of(each.shape));
+      if (const auto offset = made.file_offset()) holes.emplace_back(*offset, made.stored_bytes());
     }
   }
   file.close();
-}
-
-/// Room for HDF5's own records of so many tensors, generously.
-std::uint64_t frame_bytes(const CheckpointContent& content) {
-  return (1U << 20U) + 4096 * content.tensors.size();
-}
-
-/// What is wrong with the room in a folder; empty: nothing.
-std::string lack_of_room(const std::string& folder, const CheckpointContent& content) {
-  const std::uint64_t room = std::filesystem::space(folder).available;
-  return room < payload_bytes(content) + frame_bytes(content) ? text("only ", room, " bytes are free") : "";
-}
-
-/// Rank 0: is there room at all? HDF5 does not survive a failing write of its own records, so these must not be what
-/// meets the end of the disk: their room, and a file of that length, are tried first.
-void expect_room(const std::string& folder, const std::string& path, const CheckpointContent& content) {
-  const std::string lack = lack_of_room(folder, content);
-  if (!lack.empty()) throw Error(lack);
-  detail::Descriptor(path, O_RDWR | O_CREAT | O_TRUNC).reserve(payload_bytes(content), frame_bytes(content));
-}
-
-/// Rank 0: a disk block for every byte of the file, so that no rank runs out of room while writing.
-void reserve_all(const std::string& path) {
-  detail::Descriptor file(path, O_RDWR);
-  file.reserve(0, file.length());
-}
-
-void write_elements(const std::string& path, const CheckpointContent& content, MpiCommunicator& communicator) {
-  hdf5::File file = hdf5::File::open(path, communicator, hdf5::Access::read_write);
-  agree(communicator, [&] {
-    for (const CheckpointTensor& each : content.tensors) {
-      if (each.pieces.empty()) continue;
-      hdf5::Dataset tensor = file.dataset("tensors/" + each.name);
-      for (const TensorPiece& piece : each.pieces) {
-        tensor.write_range(each.type, piece.data, static_cast<hsize_t>(piece.offset),
-                           static_cast<hsize_t>(piece.count));
-        communicator.progress().tick();
-      }
-    }
-  });
-  agree(communicator, [&] {
-    const Progress::Waiting waiting(communicator.progress(), "HDF5's flush");
-    file.flush();
-  });
-  agree(communicator, [&] {
-    const Progress::Waiting waiting(communicator.progress(), "HDF5's close");
-    file.close();
-  });
-}
-
-/// A complete, sealed and checked file under the temporary name.
-void write_unnamed(const std::string& folder, const std::string& path, std::int64_t step,
-                   const CheckpointContent& content, MpiCommunicator& communicator) {
-  expect_full_cover(content, communicator);
-  agree_on_root(communicator, [&] {
-    expect_room(folder, path, content);
-    write_frame(path, step, content);
-    reserve_all(path);
-  });
-  write_elements(path, content, communicator);
-  detail::write_seal(path, detail::checkpoint_schema, communicator);
-  const detail::SealCheck seal = detail::check_seal(path, communicator);
-  TENFOLD_VERIFY(seal.damage.empty(), "what was read back is not what was written: ", seal.damage);
-}
-
-/// Newest first: `keep` good ones stay, further good ones are removed, damaged ones are left alone.
-void remove_older(const std::string& folder, int keep, SavedCheckpoint& saved, MpiCommunicator& communicator) {
-  for (const std::string& path : detail::newest_first(folder, communicator)) {
-    const bool just_written = path == saved.path;
-    const std::string damage = just_written ? "" : detail::check_seal(path, communicator).damage;
-    if (!damage.empty()) {
-      saved.damaged.push_back({path, damage});
-    } else if (std::ssize(saved.kept) >= keep && !just_written) {
-      agree_on_root(communicator, [&] { std::filesystem::remove(path); });
-    } else {
-      saved.kept.push_back(path);
-    }
-  }
-}
-
-/// A damaged file that has the name of the new one is moved aside, not replaced: it may still be of use to someone.
-void set_damaged_aside(const std::string& folder, SavedCheckpoint& saved, MpiCommunicator& communicator) {
-  const std::vector<std::string> there = detail::newest_first(folder, communicator);
-  if (std::find(there.begin(), there.end(), saved.path) == there.end()) return;
-  const std::string damage = detail::check_seal(saved.path, communicator).damage;
-  if (damage.empty()) return;
-  const std::string aside = saved.path + ".damaged";
-  agree_on_root(communicator, [&] { detail::rename_file(saved.path, aside); });
-  saved.damaged.push_back({aside, damage});
-}
-
-/// InputError on all ranks if one does not see what rank 0 writes there. Collective.
-void expect_same_folder(const std::string& folder, MpiCommunicator& communicator) {
-  const std::string file = folder + "/seen-by-all-ranks" + detail::unfinished;
-  std::string words = text("pid ", ::getpid(), ", ", std::chrono::system_clock::now().time_since_epoch().count(), "\n");
-  communicator.broadcast(words);
-  agree_on_root(communicator, [&] { detail::replace_file(file, words); });
-  agree(communicator, [&] {
-    if (!std::filesystem::exists(file) || detail::read_file(file) != words)
-      throw InputError(text(folder,
-                            ": this rank does not see what rank 0 writes there; give a run.folder that all ranks "
-                            "share, by its absolute path"));
-  });
-  agree_on_root(communicator, [&] { std::filesystem::remove(file); });
-}
-
-}  // namespace
-
-void prepare_checkpoint_folder(const std::string& folder, MpiCommunicator& communicator) {
-  agree_on_root(communicator, [&] {
-    std::error_code failure;
-    std::filesystem::create_directories(folder, failure);
-    if (failure) throw InputError(text(folder, ": cannot make the folder: ", failure.message()));
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.path().extension() == detail::unfinished) std::filesystem::remove(entry.path());
-    }
-  });
-  expect_same_folder(folder, communicator);
-}
-
-void expect_checkpoint_room(const std::string& folder, const CheckpointContent& content,
-                            MpiCommunicator& communicator) {
-  agree_on_root(communicator, [&] {
-    const std::string lack = lack_of_room(folder, content);
-    if (!lack.empty())
-      throw InputError(text(folder, ": ", lack, ", and a checkpoint takes ",
-                            payload_bytes(content) + frame_bytes(content), ": make room, or give another run.folder"));
-  });
-}
-
-SavedCheckpoint save_checkpoint(const std::string& folder, std::int64_t step, const CheckpointContent& content,
-                                int keep, MpiCommunicator& communicator) {
-  SavedCheckpoint saved;
-  saved.path = detail::checkpoint_path(folder, step);
-  const std::string temporary = saved.path + detail::unfinished;
-  try {
-    agree(communicator, [&] {
-      write_unnamed(folder, temporary, step, content, communicator);
-      set_damaged_aside(folder, saved, communicator);
-      agree_on_root(communicator, [&] { detail::rename_file(temporary, saved.path); });
-    });
-  } catch (const AgreedError& cause) {
-    if (communicator.rank() == 0) ::unlink(temporary.c_str());
-    throw AgreedError(text("cannot save a checkpoint of ", payload_bytes(content), " bytes in ", folder, ": ",
-                           cause.what(), " (checkpoints saved before are intact)"),
-                      cause.code(), cause.rank(), cause.group(), cause.host(), cause.source());
-  }
-  agree(communicator, [&] { saved.bytes = std::filesystem::file_size(saved.path); });
-  remove_older(folder, keep, saved, communicator);
-  return saved;
+  detail::Descriptor made(path, O_RDWR);
+  for (const auto& [offset, length] : holes) made.reserve(offset, length, progress);
 }
 
 }  // namespace tenfold

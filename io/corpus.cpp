@@ -29,7 +29,7 @@ std::int64_t extent(const hdf5::Dataset& dataset) {
 template <class T>
 void read_some(const hdf5::Dataset& dataset, std::int64_t begin, std::int64_t end, std::vector<T>& values) {
   values.resize(static_cast<std::size_t>(end - begin));
-  dataset.read(std::span<T>(values), static_cast<hsize_t>(begin));
+  dataset.read(std::span<T>(values), static_cast<hdf5::Size>(begin));
 }
 
 /// A reading of [begin, begin + count) of `extent` elements.
@@ -89,17 +89,17 @@ Corpus::Part Corpus::open_part(Split split) const {
 
 void Corpus::read_tokens(Split split, std::int64_t begin, std::span<std::int32_t> values) const {
   expect_range(begin, values.size(), tokens(split));
-  part(split).token_data.read(values, static_cast<hsize_t>(begin));
+  part(split).token_data.read(values, static_cast<hdf5::Size>(begin));
 }
 
 void Corpus::read_sentence_offsets(Split split, std::int64_t begin, std::span<std::int64_t> values) const {
   expect_range(begin, values.size(), sentences(split) + 1);
-  part(split).sentence_data.read(values, static_cast<hsize_t>(begin));
+  part(split).sentence_data.read(values, static_cast<hdf5::Size>(begin));
 }
 
 std::int64_t Corpus::block_begin(const Part& part, std::int64_t block) const {
   std::int64_t& begin = part.block_begins[static_cast<std::size_t>(block)];
-  if (begin < 0) part.rare_begin.read(std::span(&begin, 1), static_cast<hsize_t>(block * rare_block));
+  if (begin < 0) part.rare_begin.read(std::span(&begin, 1), static_cast<hdf5::Size>(block * rare_block));
   return begin;
 }
 

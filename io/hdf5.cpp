@@ -20,7 +20,14 @@ using detail::check;
 using detail::properties;
 using detail::space_of;
 
-hid_t native_type(DType type) {
+static_assert(std::is_same_v<Id, hid_t> && std::is_same_v<Handle::Closer, herr_t (*)(hid_t)>);
+static_assert(sizeof(Size) == sizeof(hsize_t) && no_id == H5I_INVALID_HID);
+
+Id native_u16() {
+  return H5T_NATIVE_UINT16;
+}
+
+Id native_type(DType type) {
   switch (type) {
     case DType::f32:
       return H5T_NATIVE_FLOAT;
@@ -51,8 +58,8 @@ Handle& Handle::operator=(Handle&& other) noexcept {
 
 namespace {
 
-hsize_t product(std::span<const hsize_t> extents, std::size_t first = 0) {
-  hsize_t elements = 1;
+Size product(std::span<const Size> extents, std::size_t first = 0) {
+  Size elements = 1;
   for (std::size_t i = first; i < extents.size(); ++i) elements *= extents[i];
   return elements;
 }
@@ -63,14 +70,16 @@ hsize_t product(std::span<const hsize_t> extents, std::size_t first = 0) {
 
 Extents Dataset::extents() const {
   const Handle space(check(H5Dget_space(handle_.get()), label_, "read the extents"), H5Sclose);
-  Extents extents(static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space.get()), label_, "read the rank")));
-  check(H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr), label_, "read the extents");
-  return extents;
+  std::vector<hsize_t> found(
+      static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space.get()), label_, "read the rank")));
+  check(H5Sget_simple_extent_dims(space.get(), found.data(), nullptr), label_, "read the extents");
+  return {found.begin(), found.end()};
 }
 
-void Dataset::resize(hsize_t rows) {
-  Extents size = extents();
-  TENFOLD_VERIFY(!size.empty(), label_, " is a scalar");
+void Dataset::resize(Size rows) {
+  const Extents now = extents();
+  TENFOLD_VERIFY(!now.empty(), label_, " is a scalar");
+  std::vector<hsize_t> size(now.begin(), now.end());
   size[0] = rows;
   check(H5Dset_extent(handle_.get(), size.data()), label_, "resize");
 }
@@ -79,25 +88,55 @@ void Dataset::flush() {
   check(H5Dflush(handle_.get()), label_, "flush");
 }
 
-hsize_t Dataset::one_dimension() const {
+Size Dataset::one_dimension() const {
   const Extents size = extents();
   TENFOLD_VERIFY(size.size() == 1, label_, " has ", size.size(), " dimensions, not one");
   return size[0];
 }
 
-void Dataset::move_elements(bool writing, hid_t type, void* values, std::span<const hsize_t> offsets,
-                            std::span<const hsize_t> counts, Transfer transfer) const {
+std::optional<Size> Dataset::file_offset() const {
+  const haddr_t offset = H5Dget_offset(handle_.get());
+  if (offset != HADDR_UNDEF) return offset;
+  H5Eclear2(H5E_DEFAULT);
+  return {};
+}
+
+Size Dataset::stored_bytes() const {
+  return H5Dget_storage_size(handle_.get());
+}
+
+std::optional<DType> Dataset::element_type() const {
+  const Handle stored(check(H5Dget_type(handle_.get()), label_, "read the type"), H5Tclose);
+  for (const DType type : {DType::f32, DType::f64, DType::i32, DType::i64, DType::u8})
+    if (check(H5Tequal(stored.get(), native_type(type)), label_, "compare types") > 0) return type;
+  return {};
+}
+
+namespace {
+
+/// The elements of a box of rows that may lie apart.
+void select(hid_t space, const Slab& slab, const std::string& label) {
+  const std::vector<hsize_t> start(slab.start.begin(), slab.start.end());
+  std::vector<hsize_t> stride(start.size(), 1);
+  stride[0] = slab.row_step;
+  const std::vector<hsize_t> count(slab.extent.begin(), slab.extent.end());
+  check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), stride.data(), count.data(), nullptr), label,
+        "select a slab");
+}
+
+}  // namespace
+
+void Dataset::move_slab(bool writing, Id type, void* values, const Slab& slab, Transfer transfer) const {
   const Handle file_space(check(H5Dget_space(handle_.get()), label_, "read the extents"), H5Sclose);
   const int rank = check(H5Sget_simple_extent_ndims(file_space.get()), label_, "read the rank");
-  TENFOLD_VERIFY(rank == static_cast<int>(counts.size()) && offsets.size() == counts.size(), label_, " has ", rank,
-                 " dimensions, got a slab of ", counts.size());
-  const Handle memory_space = space_of(counts, label_);
-  if (product(counts) == 0) {
+  TENFOLD_VERIFY(rank == static_cast<int>(slab.extent.size()) && slab.start.size() == slab.extent.size(), label_,
+                 " has ", rank, " dimensions, got a slab of ", slab.extent.size());
+  const Handle memory_space = space_of(slab.extent, label_);
+  if (slab.elements() == 0) {
     check(H5Sselect_none(file_space.get()), label_, "select nothing");
     check(H5Sselect_none(memory_space.get()), label_, "select nothing");
   } else if (rank > 0) {
-    check(H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, offsets.data(), nullptr, counts.data(), nullptr),
-          label_, "select a slab");
+    select(file_space.get(), slab, label_);
   }
   Handle options = properties(H5P_DATASET_XFER, label_);
   if (transfer == Transfer::collective) {
@@ -110,38 +149,56 @@ void Dataset::move_elements(bool writing, hid_t type, void* values, std::span<co
   }
 }
 
-void Dataset::write_range(DType type, const void* values, hsize_t offset, hsize_t count) {
+void Dataset::write_slab(DType type, const void* values, const Slab& slab, Transfer transfer) {
+  move_slab(true, native_type(type), const_cast<void*>(values), slab, transfer);
+}
+
+void Dataset::write_range(DType type, const void* values, Size offset, Size count) {
   move_range(true, native_type(type), static_cast<std::byte*>(const_cast<void*>(values)), offset, count);
 }
 
-void Dataset::read_range(DType type, void* values, hsize_t offset, hsize_t count) const {
+void Dataset::read_range(DType type, void* values, Size offset, Size count) const {
   move_range(false, native_type(type), static_cast<std::byte*>(values), offset, count);
 }
 
-void Dataset::move_range(bool writing, hid_t type, std::byte* values, hsize_t offset, hsize_t count) const {
+void Dataset::move_range(bool writing, Id type, std::byte* values, Size offset, Size count) const {
   const Extents size = extents();
   TENFOLD_VERIFY(offset + count <= product(size), label_, ": elements ", offset, " to ", offset + count, " of ",
                  product(size));
   const std::size_t bytes = H5Tget_size(type);
-  // Each turn takes the largest slab that starts at `offset`: whole sub-blocks of the outermost dimension that allows
+  for (const Slab& slab : slabs_of_range(size, offset, count)) {
+    move_slab(writing, type, values, slab, Transfer::independent);
+    values += slab.elements() * bytes;
+  }
+}
+
+// Boxes
+
+Size Slab::elements() const {
+  return product(extent);
+}
+
+std::vector<Slab> slabs_of_range(const Extents& extents, Size offset, Size count) {
+  std::vector<Slab> slabs;
+  // Each turn takes the largest box that starts at `offset`: whole sub-blocks of the outermost dimension that allows
   // it.
   while (count > 0) {
     std::size_t dimension = 0;
-    while (dimension + 1 < size.size() &&
-           (offset % product(size, dimension + 1) != 0 || count < product(size, dimension + 1))) {
+    while (dimension + 1 < extents.size() &&
+           (offset % product(extents, dimension + 1) != 0 || count < product(extents, dimension + 1))) {
       ++dimension;
     }
-    Extents start(size.size());
-    Extents slab(size.size(), 1);
-    for (std::size_t i = 0; i < size.size(); ++i) start[i] = offset / product(size, i + 1) % size[i];
-    for (std::size_t i = dimension + 1; i < size.size(); ++i) slab[i] = size[i];
-    if (!size.empty())
-      slab[dimension] = std::min(size[dimension] - start[dimension], count / product(size, dimension + 1));
-    move_elements(writing, type, values, start, slab, Transfer::independent);
-    values += product(slab) * bytes;
-    offset += product(slab);
-    count -= product(slab);
+    Slab slab{Extents(extents.size()), Extents(extents.size(), 1)};
+    for (std::size_t i = 0; i < extents.size(); ++i) slab.start[i] = offset / product(extents, i + 1) % extents[i];
+    for (std::size_t i = dimension + 1; i < extents.size(); ++i) slab.extent[i] = extents[i];
+    if (!extents.empty())
+      slab.extent[dimension] =
+          std::min(extents[dimension] - slab.start[dimension], count / product(extents, dimension + 1));
+    offset += slab.elements();
+    count -= slab.elements();
+    slabs.push_back(std::move(slab));
   }
+  return slabs;
 }
 
 // Groups
@@ -196,7 +253,7 @@ Group Location::open_group(const std::string& name) const {
   return {Handle(check(H5Gopen2(handle_.get(), name.c_str(), H5P_DEFAULT), label, "open the group"), H5Gclose), label};
 }
 
-Dataset Location::create_dataset(const std::string& name, hid_t type, const Extents& extents, const Layout& layout) {
+Dataset Location::create_dataset(const std::string& name, Id type, const Extents& extents, const Layout& layout) {
   const std::string label = label_ + "/" + name;
   const Handle options = properties(H5P_DATASET_CREATE, label);
   // Times of creation would make two files of the same content differ.
@@ -205,14 +262,16 @@ Dataset Location::create_dataset(const std::string& name, hid_t type, const Exte
     check(H5Pset_alloc_time(options.get(), H5D_ALLOC_TIME_EARLY), label, "allocate early");
     check(H5Pset_fill_time(options.get(), H5D_FILL_TIME_NEVER), label, "leave out filling");
   } else {
-    check(H5Pset_chunk(options.get(), static_cast<int>(layout.chunk.size()), layout.chunk.data()), label, "set chunks");
+    const std::vector<hsize_t> chunk(layout.chunk.begin(), layout.chunk.end());
+    check(H5Pset_chunk(options.get(), static_cast<int>(chunk.size()), chunk.data()), label, "set chunks");
   }
   if (layout.fletcher32) check(H5Pset_fletcher32(options.get()), label, "ask for checksums");
   Handle space = space_of(extents, label);
   if (layout.extendible) {
-    Extents most = extents;
+    const std::vector<hsize_t> now(extents.begin(), extents.end());
+    std::vector<hsize_t> most = now;
     most.at(0) = H5S_UNLIMITED;
-    check(H5Sset_extent_simple(space.get(), static_cast<int>(extents.size()), extents.data(), most.data()), label,
+    check(H5Sset_extent_simple(space.get(), static_cast<int>(now.size()), now.data(), most.data()), label,
           "make the data space extendible");
   }
   const Handle links = missing_groups_too(label);

@@ -1,10 +1,10 @@
 #pragma once
 // HDF5's C API behind RAII. Every return code is read; what fails throws Error with the file's name and the library's
-// own reason. The library prints nothing itself. Objects must be destroyed before their File.
-
-#include <hdf5.h>
+// own reason. The library prints nothing itself. Objects must be destroyed before their File. This header needs neither
+// hdf5.h nor mpi.h; hdf5_parallel.hpp has what ranks do to one file together.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,19 +12,23 @@
 #include <vector>
 
 #include "base/tensor.hpp"
-#include "parallel/mpi_communicator.hpp"
 
 namespace tenfold::hdf5 {
 
 /// "HDF5 1.10.8", of the library that runs.
 std::string version();
 
+using Id = std::int64_t;     ///< HDF5's hid_t
+using Size = std::uint64_t;  ///< a number of elements or bytes
+inline constexpr Id no_id = -1;
+
 /// HDF5's name of a native element type; bf16 has none and throws.
-hid_t native_type(DType type);
+Id native_type(DType type);
+Id native_u16();
 template <class T>
-hid_t native_type() {
+Id native_type() {
   if constexpr (std::is_same_v<T, std::uint16_t>)  // tokens of a corpus: no tensor has them
-    return H5T_NATIVE_UINT16;
+    return native_u16();
   else
     return native_type(dtype_of<T>());
 }
@@ -32,18 +36,18 @@ hid_t native_type() {
 /// Owns one HDF5 identifier.
 class Handle {
  public:
-  using Closer = herr_t (*)(hid_t);
+  using Closer = int (*)(Id);
   Handle() = default;
-  Handle(hid_t id, Closer closer) : id_(id), closer_(closer) {}
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), closer_(other.closer_) {}
+  Handle(Id id, Closer closer) : id_(id), closer_(closer) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, no_id)), closer_(other.closer_) {}
   Handle& operator=(Handle&& other) noexcept;
   ~Handle();
-  hid_t get() const { return id_; }
+  Id get() const { return id_; }
   /// Gives the identifier up without closing it.
-  hid_t release() { return std::exchange(id_, H5I_INVALID_HID); }
+  Id release() { return std::exchange(id_, no_id); }
 
  private:
-  hid_t id_ = H5I_INVALID_HID;
+  Id id_ = no_id;
   Closer closer_ = nullptr;
 };
 
@@ -51,10 +55,21 @@ class Handle {
 /// move).
 enum class Transfer { independent, collective };
 
-using Extents = std::vector<hsize_t>;
+using Extents = std::vector<Size>;
 inline Extents extents_of(const Shape& shape) {
   return {shape.extents().begin(), shape.extents().end()};
 }
+
+/// A box of elements: rows start[0], start[0] + row_step, ... and an interval of each further dimension.
+struct Slab {
+  Extents start;
+  Extents extent;
+  Size row_step = 1;
+  Size elements() const;
+};
+/// Elements [offset, offset + count) in row-major order of an array of these extents as boxes, one after another: at
+/// most 2 rank - 1 of them.
+std::vector<Slab> slabs_of_range(const Extents& extents, Size offset, Size count);
 
 /// How a data set is laid out. Contiguous unless `chunk` is given; contiguous space is allocated at once, never filled.
 struct Layout {
@@ -69,17 +84,17 @@ class Dataset {
 
   Extents extents() const;
   /// Sets the outermost dimension (collective in a parallel file).
-  void resize(hsize_t rows);
+  void resize(Size rows);
   /// Pushes this data set's buffers out, so that an SWMR reader sees them.
   void flush();
 
   /// One-dimensional elements [begin, begin + values.size()).
   template <class T>
-  void write(std::span<const T> values, hsize_t begin = 0, Transfer transfer = Transfer::independent) {
+  void write(std::span<const T> values, Size begin = 0, Transfer transfer = Transfer::independent) {
     move_row(true, native_type<T>(), const_cast<T*>(values.data()), begin, values.size(), transfer);
   }
   template <class T>
-  void read(std::span<T> values, hsize_t begin = 0) const {
+  void read(std::span<T> values, Size begin = 0) const {
     move_row(false, native_type<T>(), values.data(), begin, values.size(), Transfer::independent);
   }
   /// A whole one-dimensional data set.
@@ -92,18 +107,26 @@ class Dataset {
 
   /// Elements [offset, offset + count) in row-major order of a data set of any rank, whatever rows they begin and end
   /// in.
-  void write_range(DType type, const void* values, hsize_t offset, hsize_t count);
-  void read_range(DType type, void* values, hsize_t offset, hsize_t count) const;
+  void write_range(DType type, const void* values, Size offset, Size count);
+  /// The elements of a box, in row-major order. A collective transfer is made by all ranks, of empty boxes where they
+  /// have none.
+  void write_slab(DType type, const void* values, const Slab& slab, Transfer transfer = Transfer::independent);
+  void read_range(DType type, void* values, Size offset, Size count) const;
+
+  /// Where the elements of a contiguous data set begin in the file; none where it has no elements.
+  std::optional<Size> file_offset() const;
+  Size stored_bytes() const;
+  /// The native type that the elements are stored as; none for texts and types of other machines.
+  std::optional<DType> element_type() const;
 
  private:
   friend class Location;
-  hsize_t one_dimension() const;
-  void move_elements(bool writing, hid_t type, void* values, std::span<const hsize_t> offsets,
-                     std::span<const hsize_t> counts, Transfer transfer) const;
-  void move_row(bool writing, hid_t type, void* values, hsize_t begin, hsize_t count, Transfer transfer) const {
-    move_elements(writing, type, values, {&begin, 1}, {&count, 1}, transfer);
+  Size one_dimension() const;
+  void move_slab(bool writing, Id type, void* values, const Slab& slab, Transfer transfer) const;
+  void move_row(bool writing, Id type, void* values, Size begin, Size count, Transfer transfer) const {
+    move_slab(writing, type, values, {{begin}, {count}}, transfer);
   }
-  void move_range(bool writing, hid_t type, std::byte* values, hsize_t offset, hsize_t count) const;
+  void move_range(bool writing, Id type, std::byte* values, Size offset, Size count) const;
 
   Handle handle_;
   std::string label_;
@@ -125,7 +148,7 @@ class Location {
   Dataset create_dataset(const std::string& name, const Extents& extents, const Layout& layout = {}) {
     return create_dataset(name, native_type<T>(), extents, layout);
   }
-  Dataset create_dataset(const std::string& name, hid_t type, const Extents& extents, const Layout& layout = {});
+  Dataset create_dataset(const std::string& name, Id type, const Extents& extents, const Layout& layout = {});
   Dataset dataset(const std::string& name) const;
 
   /// Scalar attributes (writes are collective in a parallel file); setting one again replaces it.
@@ -133,6 +156,8 @@ class Location {
   void set_attribute(const std::string& name, double value);
   void set_attribute(const std::string& name, const std::string& value);
   bool has_attribute(const std::string& name) const;
+  /// In alphabetical order.
+  std::vector<std::string> attribute_names() const;
   std::int64_t integer_attribute(const std::string& name) const;
   double real_attribute(const std::string& name) const;
   std::string text_attribute(const std::string& name) const;
@@ -161,20 +186,23 @@ class Group : public Location {
 enum class Access { read, read_write, swmr_read };
 
 struct CreateOptions {
-  hsize_t user_block = 0;  ///< bytes before the HDF5 part: 0 or a power of two from 512 up
-  bool swmr = false;       ///< the file will be written in SWMR mode (newer file format)
+  Size user_block = 0;  ///< bytes before the HDF5 part: 0 or a power of two from 512 up
+  bool swmr = false;    ///< the file will be written in SWMR mode (newer file format)
+  Size alignment = 1;   ///< large data sets begin at multiples of so many bytes
 };
 
+/// InputError unless the path leads to an HDF5 file with these rights.
+void expect_hdf5(const std::string& path, Access access);
+
 /// An HDF5 file, which an existing file is overwritten by or opened as. A path that is missing, unreadable or no HDF5
-/// file is an InputError. With a communicator the file is opened by all its ranks through MPI-IO: opening, flush, close
-/// and destruction are collective, and all ranks throw if one fails to open. While an exception unwinds the destructor
-/// of such a file does nothing, so that no rank waits for the others.
+/// file is an InputError. Flush, close and destruction of a file that ranks share (hdf5_parallel.hpp) are collective;
+/// while an exception unwinds the destructor of such a file does nothing, so that no rank waits for the others.
 class File : public Location {
  public:
   static File create(const std::string& path, const CreateOptions& options = {});
-  static File create(const std::string& path, MpiCommunicator& communicator);
   static File open(const std::string& path, Access access = Access::read);
-  static File open(const std::string& path, MpiCommunicator& communicator, Access access = Access::read);
+  /// Takes over an open file; `shared`: by ranks.
+  File(Handle handle, const std::string& path, bool shared);
   File(File&&) noexcept = default;
   File& operator=(File&&) = delete;
   ~File();
@@ -186,8 +214,7 @@ class File : public Location {
   void close();
 
  private:
-  File(Handle handle, const std::string& path, bool parallel);
-  bool parallel_;
+  bool shared_;
   int exceptions_;
 };
 

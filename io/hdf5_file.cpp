@@ -9,36 +9,29 @@
 #include "base/check.hpp"
 #include "io/detail/hdf5_handles.hpp"
 #include "io/hdf5.hpp"
-#include "parallel/agree.hpp"
 
 namespace tenfold::hdf5 {
 
 using detail::check;
-using detail::properties;
 
-namespace {
+namespace detail {
 
-Handle file_access(const std::string& path, bool newest_format) {
-  detail::initialise();
+Handle file_access(const std::string& path) {
+  initialise();
   Handle options = properties(H5P_FILE_ACCESS, path);
   // An object still open when its file closes is a mistake of ours that must show, not a file that stays open.
   check(H5Pset_fclose_degree(options.get(), H5F_CLOSE_SEMI), path, "set how to close");
-  if (newest_format) {
-    check(H5Pset_libver_bounds(options.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), path, "choose the file format");
-  }
-  return options;
-}
-
-Handle parallel_access(const std::string& path, MpiCommunicator& communicator) {
-  Handle options = file_access(path, false);
-  check(H5Pset_fapl_mpio(options.get(), communicator.native(), MPI_INFO_NULL), path, "ask for MPI-IO");
   return options;
 }
 
 Handle create_file(const std::string& path, const CreateOptions& options, const Handle& access) {
+  constexpr hsize_t large = 64 << 10;
   const Handle creation = properties(H5P_FILE_CREATE, path);
   check(H5Pset_userblock(creation.get(), options.user_block), path, "set the user block");
   check(H5Pset_obj_track_times(creation.get(), false), path, "leave times out");
+  check(H5Pset_alignment(access.get(), large, options.alignment), path, "set the alignment");
+  if (options.swmr)
+    check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), path, "choose the file format");
   return {check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), path, "create the file"),
           H5Fclose};
 }
@@ -50,8 +43,11 @@ Handle open_file(const std::string& path, Access access, const Handle& options) 
   return {check(H5Fopen(path.c_str(), flags, options.get()), path, "open the file"), H5Fclose};
 }
 
-/// What is wrong with the user's path is told apart from what is wrong inside the file.
+}  // namespace detail
+
+// What is wrong with the user's path is told apart from what is wrong inside the file.
 void expect_hdf5(const std::string& path, Access access) {
+  detail::initialise();
   const int wanted = access == Access::read_write ? R_OK | W_OK : R_OK;
   if (::access(path.c_str(), wanted) != 0) throw InputError(text(path, ": ", std::strerror(errno)));
   if (!std::filesystem::is_regular_file(path)) throw InputError(text(path, " is not a file"));
@@ -61,52 +57,29 @@ void expect_hdf5(const std::string& path, Access access) {
   }
 }
 
-}  // namespace
-
-File::File(Handle handle, const std::string& path, bool parallel)
-    : Location(std::move(handle), path), parallel_(parallel), exceptions_(std::uncaught_exceptions()) {}
+File::File(Handle handle, const std::string& path, bool shared)
+    : Location(std::move(handle), path), shared_(shared), exceptions_(std::uncaught_exceptions()) {}
 
 File File::create(const std::string& path, const CreateOptions& options) {
-  return {create_file(path, options, file_access(path, options.swmr)), path, false};
-}
-
-File File::create(const std::string& path, MpiCommunicator& communicator) {
-  File file({}, path, true);
-  const Handle access = parallel_access(path, communicator);
-  agree(communicator, [&] {
-    const Progress::Waiting waiting(communicator.progress(), "HDF5's create");
-    file.handle_ = create_file(path, {}, access);
-  });
-  return file;
+  return {detail::create_file(path, options, detail::file_access(path)), path, false};
 }
 
 File File::open(const std::string& path, Access access) {
   // HDF5 doubles its pause from one attempt at a torn read to the next: its usual 100 never end on a damaged file.
   constexpr unsigned attempts = 26;  // over a tenth of a second
-  const Handle options = file_access(path, false);
+  const Handle options = detail::file_access(path);
   if (access == Access::swmr_read)
     check(H5Pset_metadata_read_attempts(options.get(), attempts), path, "set how often to read");
   expect_hdf5(path, access);
   try {
-    return {open_file(path, access, options), path, false};
+    return {detail::open_file(path, access, options), path, false};
   } catch (const Error& error) {
     throw InputError(text(error.what(), "; the file is damaged, or not complete"));
   }
 }
 
-File File::open(const std::string& path, MpiCommunicator& communicator, Access access) {
-  const Handle options = parallel_access(path, communicator);
-  agree(communicator, [&] { expect_hdf5(path, access); });
-  File file({}, path, true);
-  agree(communicator, [&] {
-    const Progress::Waiting waiting(communicator.progress(), "HDF5's open");
-    file.handle_ = open_file(path, access, options);
-  });
-  return file;
-}
-
 File::~File() {
-  if (parallel_ && std::uncaught_exceptions() > exceptions_) handle_.release();
+  if (shared_ && std::uncaught_exceptions() > exceptions_) handle_.release();
 }
 
 void File::start_swmr() {

@@ -76,6 +76,16 @@ bool Location::has_attribute(const std::string& name) const {
   return check(H5Aexists(handle_.get(), name.c_str()), label_ + "@" + name, "look up the attribute") > 0;
 }
 
+std::vector<std::string> Location::attribute_names() const {
+  std::vector<std::string> found;
+  const H5A_operator2_t visit = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
+    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    return 0;
+  };
+  check(H5Aiterate2(handle_.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &found), label_, "list the attributes");
+  return found;
+}
+
 std::int64_t Location::integer_attribute(const std::string& name) const {
   return read_number<std::int64_t>(handle_.get(), name, label_ + "@" + name);
 }
@@ -99,7 +109,7 @@ void Location::write_text(const std::string& name, std::string_view value) {
   const Dataset made = create_dataset(name, type.get(), {});
   std::string padded(std::max<std::size_t>(value.size(), 1), '\0');
   std::copy(value.begin(), value.end(), padded.begin());
-  made.move_elements(true, type.get(), padded.data(), {}, {}, Transfer::independent);
+  made.move_slab(true, type.get(), padded.data(), {}, Transfer::independent);
 }
 
 void Location::write_texts(const std::string& name, const std::vector<std::string>& values) {
@@ -116,7 +126,7 @@ std::string Location::read_text(const std::string& name) const {
   const Dataset stored = dataset(name);
   const Handle type(check(H5Dget_type(stored.handle_.get()), stored.label_, "read the type"), H5Tclose);
   std::string value(string_length(type.get(), stored.label_), '\0');
-  stored.move_elements(false, type.get(), value.data(), {}, {}, Transfer::independent);
+  stored.move_slab(false, type.get(), value.data(), {}, Transfer::independent);
   return without_padding(std::move(value));
 }
 

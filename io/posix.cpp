@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "base/check.hpp"
 
@@ -68,9 +70,28 @@ void Descriptor::write(std::string_view bytes) {
            [&](std::size_t done) { return ::write(descriptor_, bytes.data() + done, bytes.size() - done); });
 }
 
-void Descriptor::reserve(std::uint64_t offset, std::uint64_t length) {
-  const int code = ::posix_fallocate(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(length));
-  if (code != 0) throw Error(text(path_, ": cannot reserve ", length, " bytes: ", std::strerror(code)));
+void Descriptor::reserve(std::uint64_t offset, std::uint64_t length, Progress& progress) {
+  constexpr std::uint64_t step = 256 << 20;  // a moment's work where blocks are only booked
+  for (const std::uint64_t end = offset + length; offset < end;) {
+    const std::uint64_t count = std::min(step, end - offset);
+    if (::fallocate(descriptor_, 0, static_cast<off_t>(offset), static_cast<off_t>(count)) == 0) {
+      offset += count;
+    } else if (errno == EOPNOTSUPP || errno == ENOSYS) {
+      write_zeros(offset, end - offset, progress);
+      return;
+    } else if (errno != EINTR) {
+      throw Error(text(path_, ": cannot reserve ", count, " bytes: ", std::strerror(errno)));
+    }
+    progress.tick();
+  }
+}
+
+void Descriptor::write_zeros(std::uint64_t offset, std::uint64_t length, Progress& progress) {
+  const std::vector<std::byte> zeros(std::min<std::uint64_t>(1 << 20, length));
+  for (const std::uint64_t end = offset + length; offset < end; offset += zeros.size()) {
+    write_at(std::span(zeros).first(std::min<std::uint64_t>(zeros.size(), end - offset)), offset);
+    progress.tick();
+  }
 }
 
 void Descriptor::sync() {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/progress.hpp"
+
 namespace tenfold::detail {
 
 /// An open file, closed on destruction. Failures throw Error "PATH: cannot ACTION: reason".
@@ -27,14 +29,16 @@ class Descriptor {
   void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
   /// All of the bytes, where the file stands (its end, when it was opened with O_APPEND).
   void write(std::string_view bytes);
-  /// Makes sure that the disk has room for `length` bytes from `offset` on.
-  void reserve(std::uint64_t offset, std::uint64_t length);
+  /// Makes sure that the disk has room for `length` bytes from `offset` on, none of which was written yet, in steps
+  /// with a tick each. Where the file system cannot (NFS before 4.2, older Lustre) zeros are written.
+  void reserve(std::uint64_t offset, std::uint64_t length, Progress& progress);
   /// Until the bytes are on the disk.
   void sync();
   /// Asks the kernel to forget what it holds of the file, so that the next read comes from the disk.
   void forget_cache() const;
 
  private:
+  void write_zeros(std::uint64_t offset, std::uint64_t length, Progress& progress);
   std::string path_;
   int descriptor_;
 };

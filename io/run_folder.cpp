@@ -31,7 +31,7 @@ RunFolder::RunFolder(const std::string& folder) : folder_(folder), lock_(lock_in
     std::string holder = detail::read_file(lock_.path());
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
     throw InputError(text("run.folder ", folder, " is in use by another job (", holder.empty() ? "starting" : holder,
-                          "); wait for it to end or choose another folder"));
+                          "); wait for it to end or choose another folder", lock_.remedy()));
   }
   try {
     lock_.replace_content(text("host ", host_name(), ", pid ", ::getpid(), ", job ", detail::job_id(), "\n"));

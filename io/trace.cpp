@@ -3,7 +3,10 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/check.hpp"
 #include "io/posix.hpp"
@@ -15,7 +18,7 @@ namespace {
 
 constexpr std::int64_t trace_schema = 1;
 /// 4 KiB a column: small enough that flushing a row now and then writes little.
-constexpr hsize_t rows_a_chunk = 512;
+constexpr hdf5::Size rows_a_chunk = 512;
 
 template <class T>
 std::vector<T> old_rows(const TraceReader& old, const std::string& table, const std::string& column, std::size_t rows,
@@ -174,6 +177,30 @@ std::size_t TraceReader::rows(const std::string& table) const {
     shortest = std::min<std::size_t>(shortest, file_.dataset(table + "/" + name).extents().at(0));
   }
   return shortest;
+}
+
+namespace {
+
+nlohmann::ordered_json number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 0x1p53) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+}  // namespace
+
+nlohmann::ordered_json TraceReader::describe() const {
+  nlohmann::ordered_json facts = {
+      {"kind", "trace"}, {"version", text("version")}, {"seed", integer("seed")}, {"hosts", list("hosts")}};
+  for (const std::string& table : tables()) {
+    nlohmann::ordered_json& described = facts[table] = {{"columns", columns(table)}, {"rows", rows(table)}};
+    for (const std::string& name : columns(table)) {
+      const auto values = column<double>(table, name);
+      if (!values.empty()) described["last_row"][name] = number(values.back());
+      if (name == "seconds") described["seconds_in_steps"] = std::accumulate(values.begin(), values.end(), 0.0);
+    }
+  }
+  facts["configuration"] = text("configuration");
+  return facts;
 }
 
 }  // namespace tenfold

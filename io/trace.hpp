@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -73,7 +74,7 @@ class TraceWriter {
     std::string name;
     std::vector<Column> columns;
     std::size_t waiting = 0;  ///< rows not written yet
-    hsize_t written = 0;
+    hdf5::Size written = 0;
   };
   void write_header(const TraceHeader& header);
   void take_over(const std::string& path, std::int64_t last_step, const std::vector<TraceTable>& tables);
@@ -105,6 +106,9 @@ class TraceReader {
   std::string text(const std::string& name) const { return file_.read_text(name); }
   std::vector<std::string> list(const std::string& name) const { return file_.read_texts(name); }
   std::int64_t integer(const std::string& name) const { return file_.integer_attribute(name); }
+
+  /// Columns, rows and the last values of each table; `configuration` as INI text.
+  nlohmann::ordered_json describe() const;
 
  private:
   hdf5::File file_;

@@ -60,10 +60,9 @@ void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
   const std::vector<std::string> notes = take_note_words(arguments);
   if (arguments.size() != 1 || arguments.front().starts_with("--"))
     throw InputError("inspect takes one file: tenfold inspect FILE [--json] [--notes=word,...]");
-  MpiCommunicator alone = runtime.world().split(runtime.world().rank(), 0);
   agree_on_root(runtime.world(), [&] {
     try {
-      inspect(arguments.front(), notes, json, alone);
+      inspect(arguments.front(), notes, json);
     } catch (const Error& error) {
       if (error.code() == ExitCode::bad_input) throw;
       throw InputError(text(error.what(), "; the file is damaged"));  // nothing else was done than to read it

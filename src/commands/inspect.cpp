@@ -4,25 +4,26 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/check.hpp"
-#include "commands/note_facts.hpp"
 #include "config/configuration.hpp"
 #include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
 #include "io/manifest.hpp"
-#include "io/schema.hpp"
+#include "io/note_facts.hpp"
+#include "io/step_dump.hpp"
 #include "io/trace.hpp"
 
 namespace tenfold {
+
+using Json = nlohmann::ordered_json;
+
 namespace {
 
 // Facts.
@@ -44,20 +45,6 @@ Json corpus_facts(const std::string& path) {
   return facts;
 }
 
-/// Euclidean norm of a tensor of which read(begin, values) brings elements from `begin` on.
-template <class Read>
-double norm_of(std::int64_t elements, const Read& read) {
-  constexpr std::int64_t part = 1 << 20;
-  std::vector<float> values;
-  double sum = 0;
-  for (std::int64_t begin = 0; begin < elements; begin += part) {
-    values.resize(static_cast<std::size_t>(std::min(part, elements - begin)));
-    read(begin, std::span(values));
-    for (const float value : values) sum += static_cast<double>(value) * value;
-  }
-  return std::sqrt(sum);
-}
-
 std::string format_of(const std::string& path) {
   try {
     const hdf5::File file = hdf5::File::open(path, hdf5::Access::swmr_read);
@@ -70,97 +57,21 @@ std::string format_of(const std::string& path) {
   return "";
 }
 
-Json checkpoint_facts(const std::string& path, MpiCommunicator& alone) {
-  const Checkpoint checkpoint(path, alone);
-  const std::string prefix = "weights/";
-  std::int64_t scalars = 0;
-  Json table = Json::array();
-  for (const std::string& name : checkpoint.tensors()) {
-    if (!name.starts_with(prefix)) continue;
-    const Shape shape = checkpoint.shape(name);
-    scalars += shape.elements();
-    const double norm = norm_of(
-        shape.elements(), [&](std::int64_t begin, std::span<float> values) { checkpoint.read(name, begin, values); });
-    table.push_back({{"name", name.substr(prefix.size())}, {"shape", shape.extents()}, {"norm", norm}});
-  }
-  const Tokenizer tokenizer(checkpoint.bytes("tokenizer"), path);
-  Json facts = {{"kind", "checkpoint"},
-                {"step", checkpoint.step()},
-                {"tokens_seen", checkpoint.integer("tokens")},
-                {"updates", checkpoint.integer("updates")},
-                {"skipped_steps", checkpoint.integer("skipped")},
-                {"parameters", scalars},
-                {"vocabulary_size", tokenizer.vocabulary_size()},
-                {"corpus_digest", checkpoint.text("corpus_digest")},
-                {"configuration", to_map(from_ini(checkpoint.text("configuration")), "pretrain")}};
-  if (has_notes(checkpoint)) facts["note_dictionary"] = note_dictionary_facts(checkpoint);
-  facts["weights"] = table;
+/// The INI text of `configuration` as values by key.
+Json with_settings(Json facts) {
+  facts["configuration"] = to_map(from_ini(facts.at("configuration").get<std::string>()), "pretrain");
   return facts;
 }
 
-Json checkpoint_notes(const std::string& path, const std::vector<std::string>& words, MpiCommunicator& alone) {
+Json checkpoint_notes(const std::string& path, const std::vector<std::string>& words) {
   if (format_of(path) != "checkpoint") throw InputError(text("--notes needs a checkpoint, which ", path, " is not"));
-  const Checkpoint checkpoint(path, alone);
+  const Checkpoint checkpoint(path);
   if (!has_notes(checkpoint))
     throw InputError(text(path, " has no notes: its run was not one with notes.enabled = true"));
   return {{"kind", "checkpoint"},
           {"step", checkpoint.step()},
           {"note_dictionary", note_dictionary_facts(checkpoint)},
           {"notes", note_facts(checkpoint, words)}};
-}
-
-Json number(double value) {
-  if (value == std::floor(value) && std::abs(value) < 0x1p53) return static_cast<std::int64_t>(value);
-  return value;
-}
-
-Json trace_facts(const std::string& path) {
-  const TraceReader trace(path);
-  Json facts = {{"kind", "trace"},
-                {"version", trace.text("version")},
-                {"seed", trace.integer("seed")},
-                {"hosts", trace.list("hosts")}};
-  for (const std::string& table : trace.tables()) {
-    Json& described = facts[table] = {{"columns", trace.columns(table)}, {"rows", trace.rows(table)}};
-    for (const std::string& name : trace.columns(table)) {
-      const auto values = trace.column<double>(table, name);
-      if (!values.empty()) described["last_row"][name] = number(values.back());
-      if (name == "seconds") described["seconds_in_steps"] = std::accumulate(values.begin(), values.end(), 0.0);
-    }
-  }
-  facts["configuration"] = to_map(from_ini(trace.text("configuration")), "pretrain");
-  return facts;
-}
-
-Json step_dump_facts(const std::string& path) {
-  const hdf5::File file = hdf5::File::open(path);
-  expect_schema(file, "step dump", 1);
-  if (!file.has_attribute("loss")) throw InputError(text(path, " is not complete: its run ended within that step"));
-  Json facts = {{"kind", "step dump"}};
-  for (const char* name : {"step", "selected", "notes"})
-    if (file.has_attribute(name)) facts[name] = file.integer_attribute(name);
-  facts["loss"] = file.real_attribute("loss");
-  facts["configuration"] = to_map(from_ini(file.read_text("configuration")), "pretrain");
-  const auto norm = [&](const std::string& name) {
-    const hdf5::Dataset tensor = file.dataset(name);
-    const hdf5::Extents extents = tensor.extents();
-    const auto elements = std::reduce(extents.begin(), extents.end(), hsize_t{1}, std::multiplies<>());
-    return norm_of(static_cast<std::int64_t>(elements), [&](std::int64_t begin, std::span<float> values) {
-      tensor.read_range(DType::f32, values.data(), static_cast<hsize_t>(begin), values.size());
-    });
-  };
-  for (const char* group : {"batch", "draws", "notes"}) {
-    if (!file.has(group)) continue;
-    for (const std::string& name : file.open_group(group).names())
-      facts["data"].push_back(
-          {{"name", text(group, '/', name)}, {"shape", file.dataset(text(group, '/', name)).extents()}});
-  }
-  for (const std::string& name : file.open_group("parameters").names())
-    facts["parameters"].push_back({{"name", name},
-                                   {"shape", file.dataset("parameters/" + name).extents()},
-                                   {"norm", norm("parameters/" + name)},
-                                   {"gradient_norm", norm("gradients/" + name)}});
-  return facts;
 }
 
 Json manifest_facts(const std::string& path) {
@@ -182,16 +93,16 @@ Json text_facts(const std::string& path, const std::string& kind) {
   return {{"kind", kind}, {"lines", lines}, {"last_line", last}};
 }
 
-Json facts_of(const std::string& path, MpiCommunicator& alone) {
+Json facts_of(const std::string& path) {
   const auto known = text_kinds.find(std::filesystem::path(path).filename());
   if (known != text_kinds.end()) return text_facts(path, known->second);
   std::ifstream file(path, std::ios::binary);
   if (file && file.peek() == '{') return manifest_facts(path);
   const std::string format = format_of(path);
   if (format == "corpus") return corpus_facts(path);
-  if (format == "checkpoint") return checkpoint_facts(path, alone);
-  if (format == "trace") return trace_facts(path);
-  if (format == "step dump") return step_dump_facts(path);
+  if (format == "checkpoint") return with_settings(Checkpoint(path).describe());
+  if (format == "trace") return with_settings(TraceReader(path).describe());
+  if (format == "step dump") return with_settings(describe_step_dump(path));
   throw InputError(text(path, " is an HDF5 file, but no corpus, checkpoint, trace or step dump of tenfold"));
 }
 
@@ -271,8 +182,8 @@ void print_object(const Json& object, const std::string& indent) {
 
 }  // namespace
 
-void inspect(const std::string& file, const std::vector<std::string>& notes, bool json, MpiCommunicator& alone) {
-  const Json facts = notes.empty() ? facts_of(file, alone) : checkpoint_notes(file, notes, alone);
+void inspect(const std::string& file, const std::vector<std::string>& notes, bool json) {
+  const Json facts = notes.empty() ? facts_of(file) : checkpoint_notes(file, notes);
   if (json) {
     std::cout << facts.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else {

@@ -4,14 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "parallel/mpi_communicator.hpp"
-
 namespace tenfold {
 
 /// Prints what a corpus, a checkpoint, a trace (also one being written), a step dump or a manifest holds, in words or
-/// as one JSON object; with `notes`, what the dictionary of a checkpoint wrote down about these rare words. `alone`: a
-/// communicator of the calling rank. Throws InputError on a file that is missing, damaged or none of these, and on a
-/// word without a note.
-void inspect(const std::string& file, const std::vector<std::string>& notes, bool json, MpiCommunicator& alone);
+/// as one JSON object; with `notes`, what the dictionary of a checkpoint wrote down about these rare words. Throws
+/// InputError on a file that is missing, damaged or none of these, and on a word without a note.
+void inspect(const std::string& file, const std::vector<std::string>& notes, bool json);
 
 }  // namespace tenfold

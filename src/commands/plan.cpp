@@ -28,7 +28,8 @@ void plan(const Settings& settings) {
             << "memory a rank           " << in_mebi(memory.total()) << " MiB: tensors " << in_mebi(memory.tensors)
             << ", batches and note table " << in_mebi(memory.host) << ", packed weights " << in_mebi(memory.products)
             << ", gradients under way " << in_mebi(memory.reductions) << ", notes under way " << in_mebi(memory.notes)
-            << ", index of the corpus " << in_mebi(memory.sequences) << ", the rest " << in_mebi(memory.fixed) << '\n'
+            << ", index of the corpus " << in_mebi(memory.sequences) << " (once a node), the rest "
+            << in_mebi(memory.fixed) << '\n'
             << "micro-batch             " << *settings.data.micro_batch << " full sequences, at most " << micro_batches
             << " a step and rank\n"
             << "FLOPs a step            " << trainer->objective().training_flops(full, 0.5) / 1e9

@@ -5,23 +5,44 @@
 // ranks share the work.
 
 #include <cstdint>
+#include <functional>
 #include <span>
-#include <vector>
 
 #include "io/corpus.hpp"
-#include "parallel/communicator.hpp"
+#include "parallel/node_memory.hpp"
 
 namespace tenfold {
 
 inline constexpr std::int64_t packing_block = std::int64_t{1} << 16;
 
-/// Packs the sentences with these offsets (S + 1 of them, in tokens) and appends the first token of every sequence to
-/// `begins`.
-void pack_sentences(std::span<const std::int64_t> sentence_offsets, int sequence_length,
-                    std::vector<std::int64_t>& begins);
+/// Packs the sentences with these offsets (S + 1 of them, in tokens): calls add(first token) of every sequence in
+/// order.
+template <class Add>
+void pack_sentences(std::span<const std::int64_t> sentence_offsets, int sequence_length, const Add& add) {
+  const std::int64_t room = sequence_length - 1;
+  std::int64_t begin = sentence_offsets.front();
+  for (std::size_t s = 0; s + 1 < sentence_offsets.size(); ++s) {
+    const std::int64_t first = sentence_offsets[s];
+    const std::int64_t end = sentence_offsets[s + 1];
+    if (end - begin <= room) continue;
+    if (first > begin) add(begin);
+    begin = first;
+    for (; end - begin > room; begin += room) add(begin);
+  }
+  if (sentence_offsets.back() > begin) add(begin);
+}
 
-/// First token of every sequence of a split, and the split's end: sequence s is [begins[s], begins[s + 1]). Collective;
-/// the same on every rank. Throws Error when the corpus cannot be read.
-std::vector<std::int64_t> pack(const Corpus& corpus, Split split, int sequence_length, Communicator& communicator);
+/// First token of every sequence of a split, and the split's end: sequence s is [begins[s], begins[s + 1]).
+using PackedIndex = NodeArray<std::int64_t>;
+
+/// The same on every rank, once a node. Collective; throws Error when the corpus cannot be read.
+PackedIndex pack(const Corpus& corpus, Split split, int sequence_length, MpiCommunicator& world);
+
+namespace detail {
+/// An index of the elements of all ranks, one rank after another, and `end`: each rank's are written by
+/// fill(span of its `count` elements). Collective over `world`; `node`: the ranks that share it.
+PackedIndex share_index(std::int64_t count, std::int64_t end, MpiCommunicator& world, MpiCommunicator& node,
+                        const std::function<void(std::span<std::int64_t>)>& fill);
+}  // namespace detail
 
 }  // namespace tenfold

@@ -4,7 +4,7 @@
 
 namespace tenfold {
 
-CorpusSequences::CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins)
+CorpusSequences::CorpusSequences(const Corpus& corpus, Split split, PackedIndex begins)
     : corpus_(corpus), begins_(std::move(begins)), split_(split) {}
 
 std::int64_t CorpusSequences::length(std::int64_t index) const {

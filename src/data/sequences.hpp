@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/vocabulary.hpp"
+#include "data/packing.hpp"
 #include "io/corpus.hpp"
 
 namespace tenfold {
@@ -26,7 +27,7 @@ class Sequences {
 class CorpusSequences : public Sequences {
  public:
   /// `begins`: from pack(). The corpus must outlive this.
-  CorpusSequences(const Corpus& corpus, Split split, std::vector<std::int64_t> begins);
+  CorpusSequences(const Corpus& corpus, Split split, PackedIndex begins);
   std::int64_t count() const override { return static_cast<std::int64_t>(begins_.size()) - 1; }
   std::int64_t length(std::int64_t index) const override;
   void read(std::int64_t index, std::span<std::int32_t> tokens) const override;
@@ -34,7 +35,7 @@ class CorpusSequences : public Sequences {
 
  private:
   const Corpus& corpus_;
-  std::vector<std::int64_t> begins_;
+  PackedIndex begins_;
   Split split_;
 };
 

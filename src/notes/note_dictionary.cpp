@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <numeric>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -23,24 +22,6 @@ void retire(std::unique_ptr<detail::NoteExchange>& exchange) {
     exchange->settle();
   else
     static_cast<void>(exchange.release());
-}
-
-/// Elements of the ranks' shares, `row` a key, as those of the keys from `first` on, of which each rank sends what
-/// `sent` says. A share is sorted by key, and so are the parts of all ranks: what goes to one is contiguous.
-template <class T>
-std::vector<T> by_key(Communicator& data, std::span<const T> share, std::int64_t row, std::vector<std::int64_t> sent,
-                      std::int64_t first) {
-  for (std::int64_t& count : sent) count *= row;
-  const Received<T> received = data.all_to_all_v(share, std::span<const std::int64_t>(sent));
-  std::vector<std::int64_t> next(sent.size());
-  std::exclusive_scan(received.counts.begin(), received.counts.end(), next.begin(), std::int64_t{0});
-  std::vector<T> sorted(received.values.size());
-  for (auto to = sorted.begin(); to != sorted.end(); to += row, ++first) {
-    std::int64_t& from = next[static_cast<std::size_t>(first) % next.size()];
-    std::copy_n(received.values.begin() + from, row, to);
-    from += row;
-  }
-  return sorted;
 }
 
 }  // namespace
@@ -104,25 +85,13 @@ NoteStatistics NoteDictionary::take_statistics() {
   return statistics;
 }
 
-NoteSnapshot NoteDictionary::snapshot() {
+NoteShare NoteDictionary::share() {
   exchange_->settle();
-  const std::int64_t ranks = data_.size();
-  const auto border = [&](std::int64_t rank) { return keys() * rank / ranks; };
-  NoteSnapshot part;
-  part.first = border(data_.rank());
-  if (ranks == 1) {
-    part.rows = table_->rows();
-    part.updates = table_->updates();
-    part.last_steps = table_->last_steps();
-    return part;
-  }
-  std::vector<std::int64_t> sent(static_cast<std::size_t>(ranks));
-  for (std::int64_t rank = 0; rank < ranks; ++rank)
-    sent[static_cast<std::size_t>(rank)] = table_->owned_below(border(rank + 1)) - table_->owned_below(border(rank));
-  part.rows = part.row_storage_ = by_key(data_, table_->rows(), width(), sent, part.first);
-  part.updates = part.update_storage_ = by_key(data_, table_->updates(), 1, sent, part.first);
-  part.last_steps = part.step_storage_ = by_key(data_, table_->last_steps(), 1, sent, part.first);
-  return part;
+  return {.first = data_.rank(),
+          .step = data_.size(),
+          .rows = table_->rows(),
+          .updates = table_->updates(),
+          .last_steps = table_->last_steps()};
 }
 
 void NoteDictionary::restore(const ReadBlock& read_block) {

@@ -46,23 +46,14 @@ struct NoteStatistics {
   double seconds_waited = 0;   ///< in take_statistics()
 };
 
-/// A contiguous part of the logical table, as it is saved: keys [first, first + updates.size()). Good until the
+/// What a rank owns of the table, as it is saved: keys first, first + step, ... The table's own memory, good until the
 /// dictionary changes.
-struct NoteSnapshot {
+struct NoteShare {
   std::int64_t first = 0;
+  std::int64_t step = 1;
   std::span<const float> rows;               ///< [count, d]
   std::span<const std::int64_t> updates;     ///< how many each key has had
   std::span<const std::int64_t> last_steps;  ///< of each key's last update; 0: never
-
-  NoteSnapshot() = default;
-  NoteSnapshot(NoteSnapshot&&) = default;
-  NoteSnapshot& operator=(NoteSnapshot&&) = default;
-
- private:
-  friend class NoteDictionary;
-  std::vector<float> row_storage_;
-  std::vector<std::int64_t> update_storage_;
-  std::vector<std::int64_t> step_storage_;
 };
 
 class NoteDictionary {
@@ -100,14 +91,13 @@ class NoteDictionary {
   /// Since the last call. Waits for the exchange of the step, whose counts so do not depend on when messages come.
   NoteStatistics take_statistics();
 
-  /// This rank's part of the table, keys [K r / R, K (r + 1) / R), after all contributions so far. Collective, and
-  /// waits; a pending request() is not disturbed.
-  NoteSnapshot snapshot();
-  /// Reads keys [first, first + updates.size()) of a snapshot: rows [count, d], updates, last steps.
+  /// This rank's keys after all contributions so far. Collective, and waits; a pending request() is not disturbed.
+  NoteShare share();
+  /// Reads rows [first, first + updates.size()) of the whole table: rows [count, d], updates, last steps.
   using ReadBlock = std::function<void(std::int64_t first, std::span<float> rows, std::span<std::int64_t> updates,
                                        std::span<std::int64_t> last_steps)>;
-  /// Takes the table from a snapshot, read block by block, of which this rank keeps what it owns. Local; with no
-  /// request pending.
+  /// Takes the table from what was saved, read block by block, of which this rank keeps what it owns; all ranks read
+  /// the same blocks in the same order, so that reading may be collective. With no request pending.
   void restore(const ReadBlock& read_block);
 
   std::int64_t keys() const;

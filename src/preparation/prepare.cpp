@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "io/file_lock.hpp"
+#include "io/hdf5_parallel.hpp"
 #include "io/posix.hpp"
 #include "io/schema.hpp"
 #include "parallel/agree.hpp"
@@ -61,19 +62,20 @@ std::unique_ptr<FileLock> lock(const std::string& path) {
         text("corpus.file: ", path, " cannot be written: ", error.what(), "; its folder must exist and be writable"));
   }
   if (!taken->held())
-    throw InputError(
-        text("corpus.file: ", path, " is being written by another job; wait for it to end or give another name"));
+    throw InputError(text("corpus.file: ", path,
+                          " is being written by another job; wait for it to end or give another name",
+                          taken->remedy()));
   return taken;
 }
 
 /// The corpus file while it is written, under a temporary name that goes when it is not completed.
 class Output {
  public:
-  explicit Output(std::string path) : path_(std::move(path)), temporary_(temporary_of(path_)) {}
+  /// `writes`: on the one rank that removes and renames.
+  Output(std::string path, bool writes) : path_(std::move(path)), temporary_(temporary_of(path_)), writes_(writes) {}
   ~Output() {
-    // On every rank: the one that fails may be the only one that comes here before all are ended.
     std::error_code ignored;
-    std::filesystem::remove(temporary_, ignored);
+    if (writes_) std::filesystem::remove(temporary_, ignored);
   }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -94,6 +96,7 @@ class Output {
  private:
   std::string path_;
   std::string temporary_;
+  bool writes_;
 };
 
 InputError nothing_falls_to(Split split) {
@@ -229,7 +232,7 @@ void prepare(const Settings& settings, Runtime& runtime) {
     expect_replaceable(keys);
     return lock(keys.file);
   });
-  Output output(keys.file);
+  Output output(keys.file, root);
   const Survey survey = survey_text(keys.text, world);
   progress.region("tenfold::prepare::tokenizer");
   const auto [tokenizer, long_words] = make_tokenizer(settings, survey, world);
@@ -247,7 +250,10 @@ void prepare(const Settings& settings, Runtime& runtime) {
   progress.region("tenfold::prepare::write");
   const std::int64_t bytes = bytes_needed(counts, covered(occurrences, band), tokenizer, world);
   agree_on_root(world, [&] { output.expect_room(bytes); });
-  hdf5::File file = hdf5::File::create(output.temporary(), world);
+  hdf5::File file = agree(world, [&] {
+    const Progress::Waiting creating(progress, "HDF5's create");
+    return hdf5::create_shared(output.temporary(), world.native());
+  });
   write_schema(file, "corpus", corpus_schema);
   const WrittenText written = write_text(file, output.temporary(), survey, encoder,
                                          {.valid_fraction = keys.valid_fraction,

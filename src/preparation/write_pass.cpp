@@ -92,7 +92,8 @@ WrittenText write_text(hdf5::File& file, const std::string& path, const Survey& 
   std::array<std::unique_ptr<SplitOutput>, 2> splits;
   for (const Split split : {Split::train, Split::validation}) {
     const auto& place = plan.places.splits[static_cast<std::size_t>(split)];
-    SplitWriter writer(file, split, plan.vocabulary_size, place.total, place.before, world);
+    SplitWriter writer(file, split, plan.vocabulary_size, place.total, place.before,
+                       {.first = world.rank() == 0, .last = world.rank() + 1 == world.size()});
     splits[static_cast<std::size_t>(split)] = agree(world, [&] {
       return std::unique_ptr<SplitOutput>(new SplitOutput{.writer = std::move(writer),
                                                           .spool = OccurrenceSpool(text(path, ".rare", world.rank())),

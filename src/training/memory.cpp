@@ -29,6 +29,16 @@ std::int64_t note_bytes(const Settings& settings, const TextFacts& facts) {
                                    static_cast<double>(facts.rare_words) / ranks * 2 * sizeof(std::int64_t));
 }
 
+/// A sequence ends before the sentence that no longer fits: half a mean sentence of its T - 1 tokens stays empty, or
+/// all are full where sentences are longer and are cut.
+std::int64_t index_bytes(const TextFacts& facts, int sequence_length) {
+  if (facts.tokens == 0) return 0;
+  const double room = sequence_length - 1;
+  const double sentence = static_cast<double>(facts.tokens) / static_cast<double>(facts.sentences);
+  const double filled = sentence < room ? room - sentence / 2 : room;
+  return static_cast<std::int64_t>(static_cast<double>(facts.tokens) / filled * sizeof(std::int64_t));
+}
+
 }  // namespace
 
 TextFacts facts_of(const Corpus& corpus) {
@@ -36,14 +46,16 @@ TextFacts facts_of(const Corpus& corpus) {
   return {.vocabulary = corpus.vocabulary(),
           .rare_words = corpus.rare_keys(),
           .rare_share = static_cast<double>(corpus.rare_occurrences(Split::train)) / static_cast<double>(tokens),
-          .tokens = tokens + corpus.tokens(Split::validation)};
+          .tokens = tokens + corpus.tokens(Split::validation),
+          .sentences = corpus.sentences(Split::train) + corpus.sentences(Split::validation)};
 }
 
 TextFacts facts_of_random(const Settings& settings) {
   return {.vocabulary = {settings.tokenizer.size()},
           .rare_words = RandomSequences::rare_keys,
           .rare_share = 1.0 / RandomSequences::rare_spacing,
-          .tokens = 0};
+          .tokens = 0,
+          .sentences = 0};
 }
 
 PlannedTrainer::PlannedTrainer(const Settings& settings, const TextFacts& facts)
@@ -64,20 +76,19 @@ MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
   std::int64_t largest_weight = 0;
   for (const Parameter& parameter : trainer->parameters().all())
     largest_weight = std::max(largest_weight, parameter.elements());
-  return {
-      .tensors = static_cast<std::int64_t>(trainer.tensors().bytes()),
-      .host = static_cast<std::int64_t>(trainer.host().bytes()),
-      .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
-      .reductions = trainer->reducer().bytes_under_way(),
-      .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
-      .sequences = facts.tokens / (settings.data.sequence_length - 1) * static_cast<std::int64_t>(sizeof(std::int64_t)),
-      .fixed = libraries};
+  return {.tensors = static_cast<std::int64_t>(trainer.tensors().bytes()),
+          .host = static_cast<std::int64_t>(trainer.host().bytes()),
+          .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
+          .reductions = trainer->reducer().bytes_under_way(),
+          .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
+          .sequences = index_bytes(facts, settings.data.sequence_length),
+          .fixed = libraries};
 }
 
 MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world) {
   const MemoryPlan plan = plan_memory(settings, facts);
   MpiCommunicator node = world.split_node();
-  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.host);
+  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.host) + plan.sequences;
   agree(world, [&] {
     const std::string host = "/proc/meminfo";
     const auto available = static_cast<std::int64_t>(bytes_of(host, "MemAvailable:") + bytes_of(host, "SwapFree:"));

@@ -18,6 +18,7 @@ struct TextFacts {
   std::int64_t rare_words;
   double rare_share;    ///< their occurrences a token
   std::int64_t tokens;  ///< 0: not known
+  std::int64_t sentences;
 };
 TextFacts facts_of(const Corpus& corpus);
 /// Of the random sequences that `tenfold bench` trains on.
@@ -30,7 +31,7 @@ struct MemoryPlan {
   std::int64_t products;    ///< the largest weight once more, as products read it
   std::int64_t reductions;  ///< gradients under way between ranks
   std::int64_t notes;       ///< on their way between ranks, beside the dictionary's tensors
-  std::int64_t sequences;   ///< where every sequence of the corpus begins
+  std::int64_t sequences;   ///< where every sequence of the corpus begins: once for all ranks of a node
   std::int64_t fixed;       ///< what grows with none of these
   std::int64_t total() const { return tensors + host + products + reductions + notes + sequences + fixed; }
 };

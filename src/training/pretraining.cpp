@@ -10,6 +10,7 @@
 #include "parallel/agree.hpp"
 #include "parallel/replica_check.hpp"
 #include "training/peak.hpp"
+#include "training/resume_remarks.hpp"
 #include "training/schedule.hpp"
 #include "training/step_dump.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr int most_skipped_in_row = 10;
 constexpr double mebi = 1024.0 * 1024.0;
 
-CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, Communicator& world) {
+CorpusSequences packed(const Corpus& corpus, Split split, const Settings& settings, MpiCommunicator& world) {
   return {corpus, split, pack(corpus, split, settings.data.sequence_length, world)};
 }
 
@@ -81,6 +82,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
       folder_(open_folder()),
+      checkpoints_(checkpoint_folder(settings), settings.checkpoint.keep, runtime.world()),
       tensors_(*device_),
       host_(*device_, MemoryKind::pinned),
       trainer_(settings, training_text(), grid_.data(), runtime.progress(), *queue_, tensors_, host_),
@@ -89,11 +91,10 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
   trainer_.initialise();
-  const std::vector<DamagedCheckpoint> skipped = resume();
-  expect_room();
+  const std::vector<std::string> remarks = resume();
+  checkpoints_.expect_room(content());
   start_reporting(library_versions);
-  for (const DamagedCheckpoint& damaged : skipped)
-    say(text("skipped damaged checkpoint ", damaged.path, ": ", damaged.reason));
+  for (const std::string& each : remarks) say(each);
 }
 
 double Pretraining::measure_peak() {
@@ -113,7 +114,7 @@ TrainingText Pretraining::training_text() {
 }
 
 std::unique_ptr<RunFolder> Pretraining::open_folder() {
-  auto folder = agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
+  return agree(runtime_.world(), [&]() -> std::unique_ptr<RunFolder> {
     if (runtime_.world().rank() != 0) return nullptr;
     const bool resumes = settings_.run.resume == Resume::always;
     if (resumes && !std::filesystem::exists(checkpoint_folder(settings_))) throw no_checkpoint(settings_);
@@ -121,36 +122,29 @@ std::unique_ptr<RunFolder> Pretraining::open_folder() {
     if (settings_.run.resume == Resume::never) opened->expect_new();
     return opened;
   });
-  prepare_checkpoint_folder(checkpoint_folder(settings_), runtime_.world());
-  return folder;
 }
 
-void Pretraining::expect_room() {
-  NoteSnapshot snapshot;
-  expect_checkpoint_room(checkpoint_folder(settings_), content(snapshot), grid_.data());
-}
-
-std::vector<DamagedCheckpoint> Pretraining::resume() {
+std::vector<std::string> Pretraining::resume() {
   if (settings_.run.resume == Resume::never) return {};
-  const FoundCheckpoint found =
-      agree(runtime_.world(), [&] { return find_newest_checkpoint(checkpoint_folder(settings_), runtime_.world()); });
-  if (!found.path) {
+  const FoundCheckpoint found = checkpoints_.open_newest();
+  if (!found.checkpoint) {
     if (settings_.run.resume == Resume::auto_) return {};
-    throw no_checkpoint(settings_);
+    agree(runtime_.world(), [&] { throw no_checkpoint(settings_); });
   }
-  const Checkpoint checkpoint(*found.path, runtime_.world());
+  std::vector<std::string> remarks = remarks_on(found, runtime_.world().size());
   agree(runtime_.world(), [&] {
-    const RunState stored = read_run_state(checkpoint);
+    const RunState stored = read_run_state(*found.checkpoint);
     expect_same_run(stored);
+    for (const std::string& each : changed_keys(stored.configuration, settings_)) remarks.push_back(each);
     state_.step = stored.step;
     state_.tokens = stored.tokens;
     state_.skipped = stored.skipped;
     state_.skipped_in_row = stored.skipped_in_row;
-    restore(checkpoint, *queue_, trainer_);
-    if (trainer_.notes() != nullptr) restore_notes(checkpoint, trainer_.notes()->dictionary());
+    restore(*found.checkpoint, trainer_);
+    if (trainer_.notes() != nullptr) restore_notes(*found.checkpoint, trainer_.notes()->dictionary());
   });
   resumed_at_ = state_.step;
-  return found.damaged;
+  return remarks;
 }
 
 void Pretraining::expect_same_run(const RunState& stored) const {
@@ -249,11 +243,9 @@ void Pretraining::validate() {
   if (reporter_) reporter_->validation(state_.step, state_.tokens, result, without_notes);
 }
 
-CheckpointContent Pretraining::content(NoteSnapshot& snapshot) {
-  CheckpointContent content = checkpoint_content(state_, *queue_, trainer_, grid_.data());
-  if (trainer_.notes() == nullptr) return content;
-  snapshot = trainer_.notes()->dictionary().snapshot();
-  add_notes(snapshot, trainer_.notes()->dictionary(), note_words_, content);
+CheckpointContent Pretraining::content() {
+  CheckpointContent content = checkpoint_content(state_, trainer_, grid_.data());
+  if (trainer_.notes() != nullptr) add_notes(trainer_.notes()->dictionary(), note_words_, content);
   return content;
 }
 
@@ -261,9 +253,7 @@ void Pretraining::save() {
   runtime_.progress().region("tenfold::checkpoint::save");
   const auto start = Clock::now();
   if (reporter_) reporter_->flush();
-  NoteSnapshot snapshot;
-  const SavedCheckpoint saved = save_checkpoint(checkpoint_folder(settings_), state_.step, content(snapshot),
-                                                settings_.checkpoint.keep, grid_.data());
+  const SavedCheckpoint saved = checkpoints_.save(state_.step, content());
   if (manifest_) manifest_->set_checkpoints(saved.kept);
   seconds_checkpoint_ += seconds_since(start);
   for (const DamagedCheckpoint& each : saved.damaged) say(text("damaged: ", each.path, ": ", each.reason));

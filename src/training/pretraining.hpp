@@ -4,13 +4,13 @@
 #include <memory>
 #include <optional>
 
-#include "io/checkpoint.hpp"
 #include "io/corpus.hpp"
 #include "io/manifest.hpp"
 #include "io/run_folder.hpp"
 #include "parallel/process_grid.hpp"
 #include "process/runtime.hpp"
 #include "process/watchdog.hpp"
+#include "training/checkpoints.hpp"
 #include "training/memory.hpp"
 #include "training/reporter.hpp"
 #include "training/run_state.hpp"
@@ -33,9 +33,8 @@ class Pretraining {
   std::unique_ptr<RunFolder> open_folder();
   double measure_peak();
   TrainingText training_text();
-  CheckpointContent content(NoteSnapshot& snapshot);  ///< of a checkpoint now; the snapshot must outlive it
-  std::vector<DamagedCheckpoint> resume();            ///< those that were passed over
-  void expect_room();
+  CheckpointContent content();        ///< of a checkpoint now
+  std::vector<std::string> resume();  ///< what is to be said of it
   void expect_same_run(const RunState& stored) const;
   void start_reporting(const std::map<std::string, std::string>& library_versions);
   StepResult train_step(bool last);
@@ -57,6 +56,7 @@ class Pretraining {
   std::size_t start_memory_;  ///< bytes resident before anything of the run was made
   CorpusSequences train_, held_out_;
   std::unique_ptr<RunFolder> folder_;  ///< rank 0 only
+  Checkpoints checkpoints_;
   Arena tensors_, host_;
   std::string note_words_;  ///< one a line, by key, in a run with notes
   Trainer trainer_;

@@ -18,43 +18,42 @@ std::array<Flat, 3> flat_buffers(Trainer& trainer) {
            {"second_moment/", trainer.optimizer().second_moment()}}};
 }
 
-/// The part of a parameter that lies in this rank's share of the flat buffer.
-std::vector<TensorPiece> piece_in(const Parameter& parameter, const Tensor& flat, std::int64_t begin,
-                                  std::int64_t end) {
-  const std::int64_t first = std::max(begin, parameter.offset);
-  const std::int64_t last = std::min(end, parameter.offset + parameter.elements());
-  if (first >= last) return {};
-  return {{first - parameter.offset, flat.rows(first, last - first).raw(), last - first}};
+hdf5::Extents extents_of(const Shape& shape) {
+  return {shape.extents().begin(), shape.extents().end()};
 }
 
 }  // namespace
 
-CheckpointContent checkpoint_content(const RunState& state, Queue& queue, Trainer& trainer, const Communicator& data) {
+CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, const Communicator& data) {
   CheckpointContent content;
-  const std::int64_t size = trainer.parameters().padded_size();
-  const std::int64_t begin = size * data.rank() / data.size();
-  const std::int64_t end = size * (data.rank() + 1) / data.size();
+  const Parameters& parameters = trainer.parameters();
+  const Parameters::Share share = parameters.share(data.rank(), data.size());
   for (const Flat& flat : flat_buffers(trainer))
-    for (const Parameter& parameter : trainer.parameters().all())
-      content.tensors.push_back(
-          {flat.prefix + parameter.name, parameter.shape, piece_in(parameter, flat.values, begin, end)});
+    for (const Parameter& parameter : parameters.all()) {
+      CheckpointTensor& tensor = content.tensors.emplace_back();
+      tensor.name = flat.prefix + parameter.name;
+      tensor.shape = parameter.shape;
+      for (const ParameterBlock& block : parameters.blocks(parameter, share))
+        tensor.pieces.push_back({{.start = extents_of(block.start), .extent = extents_of(block.extent)},
+                                 flat.values.rows(block.offset, block.extent.elements()).raw()});
+    }
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},
                       {"skipped_in_row", state.skipped_in_row},
-                      {"updates", trainer.optimizer().updates(queue)}};
+                      {"updates", trainer.optimizer().updates(trainer.queue())}};
   content.texts = {{"configuration", state.configuration}, {"corpus_digest", state.corpus_digest}};
   content.bytes = {{"tokenizer", state.tokenizer}};
   return content;
 }
 
-RunState read_run_state(const Checkpoint& checkpoint) {
+RunState read_run_state(LoadedCheckpoint& checkpoint) {
   return {checkpoint.integer("step"),           checkpoint.integer("tokens"),     checkpoint.integer("skipped"),
           checkpoint.integer("skipped_in_row"), checkpoint.text("configuration"), checkpoint.text("corpus_digest"),
           checkpoint.bytes("tokenizer")};
 }
 
-void restore(const Checkpoint& checkpoint, Queue& queue, Trainer& trainer) {
+void restore(LoadedCheckpoint& checkpoint, Trainer& trainer) {
   std::vector<float> values;
   for (const Flat& flat : flat_buffers(trainer)) {
     for (const Parameter& parameter : trainer.parameters().all()) {
@@ -63,29 +62,32 @@ void restore(const Checkpoint& checkpoint, Queue& queue, Trainer& trainer) {
                      name, " of shape ", parameter.shape.describe());
       values.resize(static_cast<std::size_t>(parameter.elements()));
       checkpoint.read(name, 0, std::span(values));
-      queue.copy_in(values.data(), Parameters::slice(flat.values, parameter.offset, parameter.shape));
+      trainer.queue().copy_in(values.data(), Parameters::slice(flat.values, parameter.offset, parameter.shape));
     }
   }
-  trainer.optimizer().set_updates(queue, checkpoint.integer("updates"));
-  trainer.parameters().refresh(queue);
+  trainer.optimizer().set_updates(trainer.queue(), checkpoint.integer("updates"));
+  trainer.parameters().refresh(trainer.queue());
 }
 
-void add_notes(const NoteSnapshot& snapshot, const NoteDictionary& dictionary, const std::string& words,
-               CheckpointContent& content) {
-  const auto count = static_cast<std::int64_t>(snapshot.updates.size());
-  const std::int64_t width = dictionary.width();
-  const auto pieces = [&](const void* data, std::int64_t elements) {
-    return count == 0 ? std::vector<TensorPiece>{}
-                      : std::vector<TensorPiece>{{snapshot.first * elements, data, count * elements}};
+void add_notes(NoteDictionary& dictionary, const std::string& words, CheckpointContent& content) {
+  const NoteShare share = dictionary.share();
+  const auto count = static_cast<std::int64_t>(share.updates.size());
+  const auto add = [&](const char* name, const Shape& shape, const void* data, DType type) {
+    CheckpointTensor tensor{.name = name, .shape = shape, .pieces = {}, .type = type, .interleaved = true};
+    tensor.pieces = pieces_of(shape.with_rows(count), {}, 0, shape.with_rows(count).elements(), data, type);
+    for (TensorPiece& piece : tensor.pieces) {
+      piece.slab.start[0] = static_cast<hdf5::Size>(share.first);
+      piece.slab.row_step = static_cast<hdf5::Size>(share.step);
+    }
+    content.tensors.push_back(std::move(tensor));
   };
-  content.tensors.push_back({"notes/rows", {dictionary.keys(), width}, pieces(snapshot.rows.data(), width)});
-  content.tensors.push_back({"notes/updates", {dictionary.keys()}, pieces(snapshot.updates.data(), 1), DType::i64});
-  content.tensors.push_back(
-      {"notes/last_steps", {dictionary.keys()}, pieces(snapshot.last_steps.data(), 1), DType::i64});
+  add("notes/rows", {dictionary.keys(), dictionary.width()}, share.rows.data(), DType::f32);
+  add("notes/updates", {dictionary.keys()}, share.updates.data(), DType::i64);
+  add("notes/last_steps", {dictionary.keys()}, share.last_steps.data(), DType::i64);
   content.texts["note_words"] = words;
 }
 
-void restore_notes(const Checkpoint& checkpoint, NoteDictionary& dictionary) {
+void restore_notes(LoadedCheckpoint& checkpoint, NoteDictionary& dictionary) {
   TENFOLD_VERIFY(checkpoint.has_tensor("notes/rows") &&
                      checkpoint.shape("notes/rows") == Shape({dictionary.keys(), dictionary.width()}),
                  "the checkpoint has no note dictionary of ", dictionary.keys(), " words");

@@ -2,21 +2,14 @@
 
 #include <algorithm>
 
-#include "io/schema.hpp"
-
 namespace tenfold {
 
 namespace {
 
-template <class T>
-void write(hdf5::File& file, const std::string& name, std::span<const T> values, const Shape& shape) {
-  file.create_dataset<T>(name, hdf5::extents_of(shape)).write_range(dtype_of<T>(), values.data(), 0, values.size());
-}
-
-void write(hdf5::File& file, const std::string& name, const Tensor& values, Queue& queue) {
+void write(StepDumpFile& file, const std::string& name, const Tensor& values, Queue& queue) {
   std::vector<float> host(static_cast<std::size_t>(values.elements()));
   queue.copy_out(values, host.data());
-  write<float>(file, name, host, values.shape());
+  file.write<float>(name, host, values.shape());
 }
 
 std::vector<std::int32_t> integers(const Tensor& values, Queue& queue) {
@@ -29,10 +22,7 @@ std::vector<std::int32_t> integers(const Tensor& values, Queue& queue) {
 
 StepDump::StepDump(const std::string& path, const std::string& configuration, std::int64_t step, std::int64_t length,
                    Trainer& trainer)
-    : trainer_(trainer), length_(length), file_(hdf5::File::create(path)) {
-  write_schema(file_, "step dump", 1);
-  file_.set_attribute("step", step);
-  file_.write_text("configuration", configuration);
+    : trainer_(trainer), length_(length), file_(path, step, configuration) {
   write_batch();
   for (const Parameter& parameter : trainer.parameters().all())
     write(file_, "parameters/" + parameter.name, trainer.parameters().master(parameter), trainer.queue());
@@ -62,17 +52,17 @@ void StepDump::write_batch() {
   std::vector<std::int32_t> lengths;
   for (std::size_t b = 0; b < batch.sequences; ++b) lengths.push_back(offsets_[b + 1] - offsets_[b]);
   const auto count = static_cast<std::int64_t>(batch.sequences);
-  write<std::int32_t>(file_, "batch/lengths", lengths, {count});
+  file_.write<std::int32_t>("batch/lengths", lengths, {count});
   for (const auto& [name, part] : {std::pair{"batch/tokens", Layout::tokens}, {"batch/original", Layout::original}})
-    write<std::int32_t>(file_, name, pad(batch.ints(part), 1, 0), {count, length_});
+    file_.write<std::int32_t>(name, pad(batch.ints(part), 1, 0), {count, length_});
   const std::int32_t selected = batch.count(Layout::selected);
   const auto labels = batch.ints(Layout::labels).first(static_cast<std::size_t>(selected));
   std::vector<std::int32_t> rows;
   for (std::size_t r = 0; r < labels.size(); ++r)
     rows.push_back(static_cast<std::int32_t>(padded(batch.ints(Layout::selected_rows)[r])));
-  write<std::int32_t>(file_, "batch/selected_rows", rows, {selected});
-  write<std::int32_t>(file_, "batch/labels", labels, {selected});
-  file_.set_attribute("selected", std::int64_t{selected});
+  file_.write<std::int32_t>("batch/selected_rows", rows, {selected});
+  file_.write<std::int32_t>("batch/labels", labels, {selected});
+  file_.set("selected", std::int64_t{selected});
 }
 
 void StepDump::write_draws() {
@@ -81,7 +71,7 @@ void StepDump::write_draws() {
   for (const auto& [name, values] : trainer_.objective().draws()) {
     const std::int64_t width = values.elements() / values[0];
     const std::vector<std::int32_t> all = pad(integers(values, trainer_.queue()), width, none);
-    write<std::int32_t>(file_, "draws/" + name, all, values.shape().with_rows(rows));
+    file_.write<std::int32_t>("draws/" + name, all, values.shape().with_rows(rows));
   }
 }
 
@@ -93,12 +83,12 @@ void StepDump::write_notes() {
     std::vector<std::int32_t> first = integers(begin.rows(0, count), queue), last = integers(end.rows(0, count), queue);
     for (std::int32_t& row : first) row = static_cast<std::int32_t>(padded(row));
     for (std::int32_t& row : last) row = static_cast<std::int32_t>(padded(row - 1)) + 1;
-    write<std::int32_t>(file_, "notes/" + prefix + "begin", first, {count});
-    write<std::int32_t>(file_, "notes/" + prefix + "end", last, {count});
+    file_.write<std::int32_t>("notes/" + prefix + "begin", first, {count});
+    file_.write<std::int32_t>("notes/" + prefix + "end", last, {count});
   };
   const std::int32_t with_note = integers(notes.count, queue).front(), windows = integers(batch.windows, queue).front();
-  file_.set_attribute("notes", std::int64_t{with_note});
-  file_.set_attribute("windows", std::int64_t{windows});
+  file_.set("notes", std::int64_t{with_note});
+  file_.set("windows", std::int64_t{windows});
   spans("", notes.begin, notes.end, with_note);
   spans("window_", batch.window_begin, batch.window_end, windows);
   write(file_, "notes/vectors", notes.vectors.rows(0, with_note), queue);
@@ -106,12 +96,11 @@ void StepDump::write_notes() {
 }
 
 void StepDump::finish(const StepResult& result) {
-  file_.set_attribute("loss", result.metrics.front());
   write_draws();
   if (trainer_.notes() != nullptr) write_notes();
   for (const Parameter& parameter : trainer_.parameters().all())
     write(file_, "gradients/" + parameter.name, trainer_.parameters().gradient(parameter), trainer_.queue());
-  file_.close();
+  file_.finish(result.metrics.front());
 }
 
 }  // namespace tenfold

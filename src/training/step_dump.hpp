@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "io/hdf5.hpp"
+#include "io/step_dump.hpp"
 #include "training/trainer.hpp"
 
 namespace tenfold {
@@ -28,7 +28,7 @@ class StepDump {
   Trainer& trainer_;
   std::int64_t length_;
   std::vector<std::int32_t> offsets_;  ///< of the sequences in use, and their end
-  hdf5::File file_;
+  StepDumpFile file_;
 };
 
 }  // namespace tenfold

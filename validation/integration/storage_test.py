@@ -8,10 +8,12 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 import support
 
@@ -38,6 +40,16 @@ def small_disk(mebibytes):
             yield support.RunFolder(folder)
         finally:
             subprocess.run(["umount", folder], check=True)
+
+
+@contextlib.contextmanager
+def bare_file_systems(count_in=""):
+    """Every file system as one without fallocate and locks; what ranks read of checkpoints is counted in that folder."""
+    library = pathlib.Path(support.program).parent / "libbare_file_system.so"
+    with unittest.mock.patch.dict(support.ENVIRONMENT, {
+            "LD_PRELOAD": str(library), "BYTES_READ": str(count_in),
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}):
+        yield
 
 
 def truncate(path):
@@ -146,6 +158,77 @@ class Storage(support.TestCase):
             self.assertIsNone(job.process.poll(), "the first job goes on")
         result = run.pretrain(RANKS, {"run.steps": 1000000, "run.resume": "never"}, code=2)
         self.assertIn("already holds a run", result.stderr, "the lock died with its holder")
+
+    def test_a_file_system_without_reservation_gives_the_same_run(self):
+        run = self.folder()
+        with bare_file_systems():
+            run.pretrain(RANKS, KEYS)
+        self.assertEqual(run.checkpoints()[-1].read_bytes(), self.whole.checkpoints()[-1].read_bytes())
+        self.assertFalse((run.run / "lock.exclusive").exists(), "gone with its holder")
+
+    @needs_mount
+    def test_without_reservation_a_full_disk_is_a_clean_error_too(self):
+        with small_disk(8) as run, bare_file_systems():
+            run.pretrain(RANKS, {**KEYS, "run.steps": 10})
+            before = run.checkpoints()[0].read_bytes()
+            with run.start(RANKS, {**KEYS, "run.steps": 1000000, "checkpoint.every": 80}) as job:
+                job.wait_for_step(12)
+                (run.path / "ballast").write_bytes(bytes(shutil.disk_usage(run.path).free - (1 << 19)))
+                ended = job.end()
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            (line,) = support.our_lines(ended.stderr)
+            self.assertRegex(line, "(?i)space|bytes are free")
+            self.assertEqual([file.read_bytes() for file in run.checkpoints()], [before])
+
+    def test_without_locks_a_second_job_is_refused_and_a_dead_ones_place_is_told(self):
+        run = self.folder()
+        keys = {"run.steps": 1000000, "checkpoint.every": 5}
+        with bare_file_systems():
+            with run.start(RANKS, keys) as job:
+                job.wait_for("^saved ")
+                (line,) = support.our_lines(run.pretrain(RANKS, keys, code=2).stderr)
+                self.assertRegex(line, r"in use by another job \(host \S+, pid \d+, job none\)")
+                self.assertRegex(line, r"mount option flock.* remove run/lock\.exclusive$")
+                self.assertIsNone(job.process.poll(), "the first job goes on")
+            (line,) = support.our_lines(run.pretrain(RANKS, keys, code=2).stderr)
+            self.assertRegex(line, r"if that job is gone, remove run/lock\.exclusive$")
+            (run.run / "lock.exclusive").unlink()
+            done = int(run.checkpoints()[-1].stem[-8:])
+            self.assertIn(f"resumed at step {done}", run.pretrain(RANKS, {**keys, "run.steps": done}).stdout)
+
+    def test_a_resume_reads_each_byte_once(self):
+        run = self.folder()
+        keys = {"run.steps": 2, "model.width": 192, "model.feed_forward": 768}
+        run.pretrain(RANKS, keys)
+        size = run.checkpoints()[-1].stat().st_size
+        for ranks in (1, 2, 3):
+            counts = run.path / f"read-by-{ranks}"
+            counts.mkdir()
+            with bare_file_systems(counts):
+                result = run.pretrain(ranks, keys)  # nothing is left to do
+            read = sum(int(file.read_text()) for file in counts.iterdir())
+            self.assertGreater(read, size * 0.99)
+            self.assertLess(read, size * 1.1, f"{ranks} ranks")
+            shown = re.search(r"read (\S+) MiB of (\S+) MiB in all over", result.stdout)
+            self.assertEqual(shown[1], shown[2])
+            self.assertIn(shown[0], (run.run / "log.txt").read_text())
+
+    def test_a_resume_names_what_has_changed(self):
+        run = self.whole.copy(self.folder())
+        result = run.pretrain(RANKS, {**KEYS, "run.steps": 31, "log.every": 2})
+        changes = [line for line in result.stdout.splitlines() if line.startswith("changed since the checkpoint: ")]
+        self.assertEqual(len(changes), 2, result.stdout)
+        self.assertRegex(changes[0], r"log\.every 1 -> 2$")
+        self.assertRegex(changes[1], r"run\.steps 30 -> 31; the learning rate follows")
+        for line in changes:
+            self.assertIn(line, (run.run / "log.txt").read_text())
+
+    @needs_mount
+    def test_room_for_all_checkpoints_is_asked_for(self):
+        with small_disk(4) as run:
+            (line,) = support.our_lines(run.pretrain(RANKS, {**KEYS, "checkpoint.keep": 20}, code=2).stderr)
+            self.assertRegex(line, r"run/checkpoints: only \d+ bytes are free, and 21 more checkpoints take \d+ .*checkpoint\.keep")
+            run.pretrain(RANKS, {**KEYS, "checkpoint.keep": 1})
 
     @needs_mount
     def test_a_full_disk_is_a_clean_error(self):

@@ -1,11 +1,7 @@
 #include "process/detail/node_table.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <new>
 
 #include "base/host.hpp"
@@ -16,73 +12,25 @@ namespace tenfold::detail {
 
 namespace {
 
-/// A name for shared memory that exists until the object goes, on the rank that created it.
-class SharedName {
- public:
-  ~SharedName() {
-    if (created_) check_system(shm_unlink(name_.c_str()), "shm_unlink " + name_);
-  }
-  SharedName() = default;
-  SharedName(const SharedName&) = delete;
-  SharedName& operator=(const SharedName&) = delete;
-
-  /// Reserves the space, so that no later store can fail.
-  void create(std::size_t bytes) {
-    name_ = text("/tenfold-", getpid());
-    const int file = open(O_CREAT | O_EXCL);
-    created_ = true;
-    const int status = posix_fallocate(file, 0, static_cast<off_t>(bytes));
-    close(file);
-    if (status != 0)
-      throw Error(
-          text("no shared memory (/dev/shm) for ", bytes, " bytes on ", host_name(), ": ", std::strerror(status)));
-  }
-
-  void* map(std::size_t bytes) const {
-    const int file = open(0);
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    const int failure = errno;
-    close(file);
-    TENFOLD_VERIFY(memory != MAP_FAILED, "shared memory ", name_, ": ", std::strerror(failure));
-    return memory;
-  }
-
-  std::string& name() { return name_; }
-
- private:
-  int open(int flags) const {
-    const int file = shm_open(name_.c_str(), O_RDWR | flags, S_IRUSR | S_IWUSR);
-    if (file < 0)
-      throw Error(text("cannot open shared memory ", name_, " on ", host_name(), ": ", std::strerror(errno)));
-    return file;
-  }
-
-  std::string name_;
-  bool created_ = false;
-};
+std::size_t bytes_for(int ranks) {
+  static_assert(sizeof(NodeReport) % alignof(NodeSlot) == 0);
+  return sizeof(NodeReport) + static_cast<std::size_t>(ranks) * sizeof(NodeSlot);
+}
 
 }  // namespace
 
-NodeTable::NodeTable(MpiCommunicator& world) {
-  MpiCommunicator node = world.split_node();
-  my_slot_ = node.rank();
-  const auto ranks = static_cast<std::size_t>(node.size());
-  static_assert(sizeof(NodeReport) % alignof(NodeSlot) == 0);
-  bytes_ = sizeof(NodeReport) + ranks * sizeof(NodeSlot);
+NodeTable::NodeTable(MpiCommunicator& world) : NodeTable(world, world.split_node()) {}
 
-  SharedName shared;
-  agree(world, [&] {
-    if (my_slot_ == 0) shared.create(bytes_);
-  });
-  node.broadcast(shared.name());
-  agree(world, [&] { memory_ = shared.map(bytes_); });
-  auto* first = static_cast<std::byte*>(memory_) + sizeof(NodeReport);
+NodeTable::NodeTable(MpiCommunicator& world, MpiCommunicator node)
+    : memory_(world, node, bytes_for(node.size())), my_slot_(node.rank()) {
+  const auto ranks = static_cast<std::size_t>(node.size());
+  auto* first = static_cast<std::byte*>(memory_.data()) + sizeof(NodeReport);
   if (my_slot_ == 0) {
-    new (memory_) NodeReport;
+    new (memory_.data()) NodeReport;
     for (std::size_t i = 0; i < ranks; ++i) new (first + i * sizeof(NodeSlot)) NodeSlot;
   }
   node.barrier();
-  report_ = std::launder(reinterpret_cast<NodeReport*>(memory_));
+  report_ = std::launder(static_cast<NodeReport*>(memory_.data()));
   slots_ = {std::launder(reinterpret_cast<NodeSlot*>(first)), ranks};
   mine().rank.store(world.rank());
   mine().pid.store(getpid());
@@ -93,10 +41,6 @@ NodeTable::NodeTable(MpiCommunicator& world) {
         throw Error(text("rank ", slot.rank.load(), " runs on this host but its process ", slot.pid.load(),
                          " cannot be seen; start the ranks of a node in one process namespace"));
   });
-}
-
-NodeTable::~NodeTable() {
-  check_system(munmap(memory_, bytes_), "munmap");
 }
 
 }  // namespace tenfold::detail

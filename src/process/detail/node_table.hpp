@@ -1,12 +1,11 @@
 #pragma once
-// The table in which the ranks of one node say where they stand: plain shared memory of the operating system, so that
-// reading it and giving it back need no MPI call and no other rank.
+// The table in which the ranks of one node say where they stand, in memory that they share.
 
 #include <atomic>
 #include <cstdint>
 #include <span>
 
-#include "parallel/mpi_communicator.hpp"
+#include "parallel/node_memory.hpp"
 
 namespace tenfold::detail {
 
@@ -32,7 +31,6 @@ class NodeTable {
  public:
   /// Collective over the world; the ranks agree on a failure.
   explicit NodeTable(MpiCommunicator& world);
-  ~NodeTable();
   NodeTable(const NodeTable&) = delete;
   NodeTable& operator=(const NodeTable&) = delete;
 
@@ -43,8 +41,9 @@ class NodeTable {
   NodeReport& report() const { return *report_; }
 
  private:
-  std::size_t bytes_ = 0;
-  void* memory_ = nullptr;
+  NodeTable(MpiCommunicator& world, MpiCommunicator node);
+
+  NodeMemory memory_;
   NodeReport* report_ = nullptr;
   std::span<NodeSlot> slots_;
   int my_slot_ = 0;

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "io/hdf5.hpp"
+#include "io/hdf5_parallel.hpp"
 #include "parallel/agree.hpp"
 #include "process/runtime.hpp"
 #include "process/watchdog.hpp"
@@ -81,7 +81,8 @@ int main(int argc, char** argv) {
     std::optional<tenfold::hdf5::File> file;
     std::optional<tenfold::hdf5::Dataset> values;
     if (argc == 3)
-      values = file.emplace(tenfold::hdf5::File::create(argv[2], runtime.world())).create_dataset<float>("values", {8});
+      values = file.emplace(tenfold::hdf5::create_shared(argv[2], runtime.world().native()))
+                   .create_dataset<float>("values", {8});
     say(tenfold::text("rank ", runtime.world().rank(), " pid ", getpid()));
     work(runtime, argv[1]);
     return ExitCode::done;

@@ -76,9 +76,17 @@ struct Table {
 };
 
 inline Table whole(NoteDictionary& notes, Communicator& group) {
-  const NoteSnapshot part = notes.snapshot();
-  return {group.all_gather_v(part.rows).values, group.all_gather_v(part.updates).values,
-          group.all_gather_v(part.last_steps).values};
+  const NoteShare share = notes.share();
+  const auto by_key = [&]<class T>(std::span<const T> mine, std::int64_t elements) {
+    const Received<T> all = group.all_gather_v(mine);
+    std::vector<T> table(all.values.size());
+    std::int64_t from = 0;
+    for (std::int64_t rank = 0; rank < group.size(); ++rank)
+      for (std::int64_t key = rank; key < notes.keys(); key += group.size(), from += elements)
+        std::copy_n(all.values.begin() + from, elements, table.begin() + key * elements);
+    return table;
+  };
+  return {by_key(share.rows, notes.width()), by_key(share.updates, 1), by_key(share.last_steps, 1)};
 }
 
 /// A dictionary and its memory.

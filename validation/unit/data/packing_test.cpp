@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace tenfold {
 namespace {
 
 std::vector<std::int64_t> packed(const std::vector<std::int64_t>& offsets, int length) {
   std::vector<std::int64_t> begins;
-  pack_sentences(offsets, length, begins);
+  pack_sentences(offsets, length, [&](std::int64_t begin) { begins.push_back(begin); });
   return begins;
 }
 

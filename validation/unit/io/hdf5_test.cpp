@@ -50,8 +50,8 @@ TEST(Hdf5, RangesOfAnyRankAreInRowMajorOrder) {
     const std::string name = "rank" + std::to_string(extents.size()) + "_" + std::to_string(extents[0]);
     Dataset dataset = file.create_dataset<float>(name, extents);
     const std::vector<float> values = counted(24);
-    for (hsize_t begin = 0; begin <= 24; ++begin) {
-      for (hsize_t end = begin; end <= 24; ++end) {
+    for (Size begin = 0; begin <= 24; ++begin) {
+      for (Size end = begin; end <= 24; ++end) {
         dataset.write_range(DType::f32, std::vector<float>(24, 0.0F).data(), 0, 24);
         dataset.write_range(DType::f32, values.data(), 0, begin);
         dataset.write_range(DType::f32, values.data() + end, end, 24 - end);

@@ -17,7 +17,7 @@ constexpr std::int64_t occurrences = 30'000;  // more than three chunks of begin
 
 template <class T>
 void put(hdf5::Location& place, const std::string& name, const std::vector<T>& values) {
-  const hsize_t chunk = std::min<hsize_t>(values.size(), 65536 / sizeof(T));
+  const hdf5::Size chunk = std::min<hdf5::Size>(values.size(), 65536 / sizeof(T));
   place.create_dataset<T>(name, {values.size()}, {.chunk = {chunk}, .extendible = false, .fletcher32 = true})
       .write(std::span<const T>(values));
 }

@@ -10,7 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "temporary_folder.hpp"
+#include "../io/temporary_folder.hpp"
 
 namespace {
 

@@ -1,12 +1,12 @@
-// unit_io_saver FOLDER: goes on from the newest good checkpoint in the folder, whose content it checks, and saves
+// unit_training_saver FOLDER: goes on from the newest good checkpoint in the folder, whose content it checks, and saves
 // further ones without end. Says "going on from STEP" on its standard output before the first save.
-// unit_io_saver FOLDER check: stops there.
+// unit_training_saver FOLDER check: stops there.
 #include <cstdio>
 #include <string>
 #include <vector>
 
-#include "io/checkpoint.hpp"
 #include "process/runtime.hpp"
+#include "training/checkpoints.hpp"
 
 namespace {
 
@@ -20,29 +20,31 @@ std::vector<float> values_at(std::int64_t step) {
   return values;
 }
 
-std::int64_t go_on_from(const std::string& folder, MpiCommunicator& world) {
-  const FoundCheckpoint found = find_newest_checkpoint(folder, world);
+std::int64_t go_on_from(Checkpoints& checkpoints) {
+  const FoundCheckpoint found = checkpoints.open_newest();
   TENFOLD_VERIFY(found.damaged.empty(), found.damaged.front().path, ": ", found.damaged.front().reason);
-  if (!found.path) return 0;
-  const Checkpoint checkpoint(*found.path, world);
+  if (!found.checkpoint) return 0;
   std::vector<float> values(std::size_t{1} << 20U);
-  checkpoint.read("weights", 0, std::span<float>(values));
-  TENFOLD_VERIFY(values == values_at(checkpoint.step()), *found.path, " has other values than were saved");
-  return checkpoint.step();
+  found.checkpoint->read("weights", 0, std::span<float>(values));
+  const std::int64_t step = found.checkpoint->step();
+  TENFOLD_VERIFY(values == values_at(step), found.checkpoint->path(), " has other values than were saved");
+  return step;
 }
 
 void run(const std::string& folder, bool only_check, MpiCommunicator& world) {
-  prepare_checkpoint_folder(folder, world);
-  std::int64_t step = go_on_from(folder, world);
+  Checkpoints checkpoints(folder, 2, world);
+  std::int64_t step = go_on_from(checkpoints);
   TENFOLD_VERIFY(std::printf("going on from %lld\n", static_cast<long long>(step)) > 0 && std::fflush(stdout) == 0,
                  "output");
   while (!only_check) {
     ++step;
     const std::vector<float> values = values_at(step);
+    const Shape shape{1024, 1024};
     CheckpointContent content;
-    content.tensors = {{"weights", {1024, 1024}, {{0, values.data(), 1 << 20}}}};
+    content.tensors = {
+        {"weights", shape, pieces_of(shape, {}, 0, shape.elements(), values.data(), DType::f32), DType::f32}};
     content.texts = {{"configuration", std::string(10'000, 'c')}};
-    save_checkpoint(folder, step, content, 2, world);
+    checkpoints.save(step, content);
   }
 }
 

@@ -76,18 +76,19 @@ void train(NoteDictionary& notes, Communicator& group, std::int64_t first, std::
   }
 }
 
-TEST(NoteSnapshot, HoldsAContiguousPartOnEachRank) {
+TEST(NoteShare, IsTheTablesOwnMemory) {
   Notes notes(world(), keys, width, 0.1F);
-  const NoteSnapshot part = notes.dictionary.snapshot();
-  const std::int64_t me = world().rank();
-  EXPECT_EQ(part.first, keys * me / world().size());
-  const std::int64_t count = keys * (me + 1) / world().size() - part.first;
-  EXPECT_EQ(static_cast<std::int64_t>(part.rows.size()), count * width);
-  EXPECT_EQ(static_cast<std::int64_t>(part.updates.size()), count);
-  EXPECT_EQ(static_cast<std::int64_t>(part.last_steps.size()), count);
+  const NoteShare share = notes.dictionary.share();
+  EXPECT_EQ(share.first, world().rank());
+  EXPECT_EQ(share.step, world().size());
+  const std::int64_t count = (keys - share.first + share.step - 1) / share.step;
+  EXPECT_EQ(static_cast<std::int64_t>(share.rows.size()), count * width);
+  EXPECT_EQ(static_cast<std::int64_t>(share.updates.size()), count);
+  EXPECT_EQ(static_cast<std::int64_t>(share.last_steps.size()), count);
+  EXPECT_EQ(notes.dictionary.share().rows.data(), share.rows.data()) << "no copy";
 }
 
-TEST(NoteSnapshot, RestoresTheSameTableOnAnyNumberOfRanks) {
+TEST(NoteShare, RestoresTheSameTableOnAnyNumberOfRanks) {
   Notes notes(world(), keys, width, 0.1F);
   train(notes.dictionary, world(), 1, 8);
   const Table saved = whole(notes.dictionary, world());
@@ -105,7 +106,7 @@ TEST(NoteSnapshot, RestoresTheSameTableOnAnyNumberOfRanks) {
   }
 }
 
-TEST(NoteSnapshot, IsReadInBlocksThatCoverTheTableOnce) {
+TEST(NoteShare, IsReadInBlocksThatCoverTheTableOnce) {
   constexpr int wide = 1024;
   constexpr std::int64_t many = 2500;
   Notes notes(world(), many, wide, 0.1F);

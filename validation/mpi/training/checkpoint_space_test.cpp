@@ -4,7 +4,6 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "io/checkpoint.hpp"
 #include "shared_folder.hpp"
 #include "state.hpp"
 
@@ -17,15 +16,15 @@ using testing::SharedFolder;
 using testing::State;
 using testing::world;
 
-SavedCheckpoint save(const std::string& folder, std::int64_t step) {
+SavedCheckpoint save(Checkpoints& checkpoints, std::int64_t step) {
   const State state(step);
-  return save_checkpoint(folder, step, state.content(world().rank(), world().size()), 9, world());
+  return checkpoints.save(step, state.content(world().rank(), world().size()));
 }
 
-void expect_clean_failure(const std::string& folder, std::int64_t step) {
+void expect_clean_failure(Checkpoints& checkpoints, const std::string& folder, std::int64_t step) {
   const std::vector<std::string> before = listing(folder);
   try {
-    save(folder, step);
+    save(checkpoints, step);
     FAIL() << "there was room";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::failure);
@@ -33,10 +32,10 @@ void expect_clean_failure(const std::string& folder, std::int64_t step) {
     EXPECT_NE(std::string(error.what()).find("bytes"), std::string::npos) << error.what();
   }
   EXPECT_EQ(listing(folder), before);
-  const FoundCheckpoint found = find_newest_checkpoint(folder, world());
+  const FoundCheckpoint found = checkpoints.open_newest();
   EXPECT_TRUE(found.damaged.empty());
-  ASSERT_TRUE(found.path);
-  EXPECT_EQ(*found.path, folder + "/" + before.back());
+  ASSERT_TRUE(found.checkpoint);
+  EXPECT_EQ(found.checkpoint->path(), folder + "/" + before.back());
 }
 
 /// The largest file that this process may write, as a limit of the operating system; restored at the end.
@@ -59,13 +58,14 @@ class FileSizeLimit {
 
 TEST(CheckpointSpace, FileSizeLimit) {
   const SharedFolder folder;
-  save(folder.path(), 1);
+  Checkpoints checkpoints(folder.path(), 9, world());
+  save(checkpoints, 1);
   for (const rlim_t bytes : {0, 600, 4096, 100'000, 2'000'000}) {
     const FileSizeLimit limit(bytes);
-    expect_clean_failure(folder.path(), 2);
+    expect_clean_failure(checkpoints, folder.path(), 2);
     barrier();
   }
-  EXPECT_NO_THROW(save(folder.path(), 2)) << "once there is room again";
+  EXPECT_NO_THROW(save(checkpoints, 2)) << "once there is room again";
 }
 
 TEST(CheckpointSpace, FullDisk) {
@@ -74,9 +74,10 @@ TEST(CheckpointSpace, FullDisk) {
   if (world().rank() == 0) mounted = ::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=6m") == 0 ? 1 : 0;
   mounted = static_cast<int>(world().all_reduce_max(std::int64_t{mounted}));
   if (mounted == 0) GTEST_SKIP() << "needs the right to mount a tmpfs";
-  save(folder.path(), 1);
-  save(folder.path(), 2);
-  expect_clean_failure(folder.path(), 3);
+  Checkpoints checkpoints(folder.path(), 9, world());
+  save(checkpoints, 1);
+  save(checkpoints, 2);
+  expect_clean_failure(checkpoints, folder.path(), 3);
   barrier();
   const int unmounted = world().rank() == 0 ? ::umount2(folder.path().c_str(), MNT_DETACH) : 0;
   EXPECT_EQ(unmounted, 0);

@@ -1,10 +1,9 @@
 // Damage of any kind, anywhere in a checkpoint, is seen; the one before is used; nothing is started over silently.
 #include <gtest/gtest.h>
 
-#include "io/checkpoint.hpp"
-#include "io/detail/seal.hpp"
 #include "shared_folder.hpp"
 #include "state.hpp"
+#include "training/sealing.hpp"
 
 namespace tenfold {
 namespace {
@@ -20,18 +19,20 @@ using testing::world;
 class CheckpointDamage : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const std::int64_t step : {1, 2}) {
-      const State state(step);
-      const auto content = state.content(world().rank(), world().size());
-      (step == 1 ? older_ : newer_) = save_checkpoint(folder_.path(), step, content, 2, world()).path;
-    }
+    Checkpoints checkpoints(folder_.path(), 2, world());
+    for (const std::int64_t step : {1, 2})
+      (step == 1 ? older_ : newer_) = checkpoints.save(step, State(step).content(world().rank(), world().size())).path;
     good_ = contents(newer_);
   }
 
+  /// As a job that starts finds it.
+  FoundCheckpoint newest() const { return Checkpoints(folder_.path(), 2, world()).open_newest(); }
+
   void expect_older_is_used(const std::string& damaged, const std::string& what) {
     put(newer_, damaged);
-    const FoundCheckpoint found = find_newest_checkpoint(folder_.path(), world());
-    ASSERT_EQ(found.path, older_) << what;
+    const FoundCheckpoint found = newest();
+    ASSERT_TRUE(found.checkpoint) << what;
+    ASSERT_EQ(found.checkpoint->path(), older_) << what;
     ASSERT_EQ(found.damaged.size(), 1U) << what;
     EXPECT_EQ(found.damaged[0].path, newer_);
     EXPECT_FALSE(found.damaged[0].reason.empty());
@@ -52,7 +53,10 @@ class CheckpointDamage : public ::testing::Test {
 
 TEST_F(CheckpointDamage, UntouchedFileIsGood) {
   put(newer_, good_);
-  EXPECT_EQ(find_newest_checkpoint(folder_.path(), world()).path, newer_);
+  const FoundCheckpoint found = newest();
+  ASSERT_TRUE(found.checkpoint);
+  EXPECT_EQ(found.checkpoint->path(), newer_);
+  EXPECT_EQ(found.bytes_read, good_.size() - seal::seal_bytes) << "once, and nothing of the older one";
 }
 
 TEST_F(CheckpointDamage, FlippedBitInTheUserBlock) {
@@ -102,7 +106,7 @@ TEST_F(CheckpointDamage, AllDamagedIsAnErrorAndNeverAFreshStart) {
   put(newer_, flipped(5000));
   put(older_, contents(older_).substr(0, 7000));
   try {
-    find_newest_checkpoint(folder_.path(), world());
+    newest();
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(newer_), std::string::npos) << error.what();
@@ -112,17 +116,17 @@ TEST_F(CheckpointDamage, AllDamagedIsAnErrorAndNeverAFreshStart) {
 
 TEST_F(CheckpointDamage, DamagedOneIsNotOpened) {
   put(newer_, flipped(good_.size() / 2));
-  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint{newer_}; }), ExitCode::bad_input);
   put(newer_, good_.substr(0, 100));
-  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
-  EXPECT_EQ(code_of([&] { Checkpoint(folder_.path() + "/none.h5", world()); }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint{newer_}; }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint(folder_.path() + "/none.h5"); }), ExitCode::bad_input);
 }
 
 TEST_F(CheckpointDamage, NewerSchemaIsRefusedAndNotTakenForDamage) {
   testing::barrier();
-  detail::write_seal(newer_, 2, world());
-  EXPECT_EQ(code_of([&] { find_newest_checkpoint(folder_.path(), world()); }), ExitCode::bad_input);
-  EXPECT_EQ(code_of([&] { Checkpoint(newer_, world()); }), ExitCode::bad_input);
+  write_seal(newer_, 2, world());
+  EXPECT_EQ(code_of([&] { newest(); }), ExitCode::bad_input);
+  EXPECT_EQ(code_of([&] { Checkpoint{newer_}; }), ExitCode::bad_input);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-#include "io/detail/checkpoint_folder.hpp"
-
+// Names and order of the files in a checkpoint folder.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -8,9 +7,10 @@
 #include <string_view>
 
 #include "base/check.hpp"
-#include "parallel/agree.hpp"
+#include "io/checkpoint.hpp"
 
-namespace tenfold::detail {
+namespace tenfold {
+
 namespace {
 
 constexpr std::string_view prefix = "step-";
@@ -25,17 +25,6 @@ std::optional<std::int64_t> step_of(std::string_view name) {
   return step;
 }
 
-std::vector<std::int64_t> steps_in(const std::string& folder) {
-  std::vector<std::int64_t> steps;
-  if (!std::filesystem::exists(folder)) return steps;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const auto step = step_of(entry.path().filename().string());
-    if (step && entry.path() == checkpoint_path(folder, *step)) steps.push_back(*step);  // not some "step-30.h5"
-  }
-  std::sort(steps.rbegin(), steps.rend());
-  return steps;
-}
-
 }  // namespace
 
 std::string checkpoint_path(const std::string& folder, std::int64_t step) {
@@ -44,16 +33,17 @@ std::string checkpoint_path(const std::string& folder, std::int64_t step) {
   return folder + name;
 }
 
-std::vector<std::string> newest_first(const std::string& folder, MpiCommunicator& communicator) {
+std::vector<std::string> newest_first(const std::string& folder) {
+  if (!std::filesystem::exists(folder)) return {};
   std::vector<std::int64_t> steps;
-  agree_on_root(communicator, [&] { steps = steps_in(folder); });
-  std::size_t count = steps.size();
-  communicator.broadcast(std::span(&count, 1));
-  steps.resize(count);
-  communicator.broadcast(std::span(steps));
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const auto step = step_of(entry.path().filename().string());
+    if (step && entry.path() == checkpoint_path(folder, *step)) steps.push_back(*step);  // not some "step-30.h5"
+  }
+  std::sort(steps.rbegin(), steps.rend());
   std::vector<std::string> paths;
   for (const std::int64_t step : steps) paths.push_back(checkpoint_path(folder, step));
   return paths;
 }
 
-}  // namespace tenfold::detail
+}  // namespace tenfold

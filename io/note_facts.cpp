@@ -1,7 +1,8 @@
-#include "commands/note_facts.hpp"
+#include "io/note_facts.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
 
@@ -9,6 +10,9 @@
 #include "base/edit_distance.hpp"
 
 namespace tenfold {
+
+using Json = nlohmann::ordered_json;
+
 namespace {
 
 constexpr std::size_t neighbours = 5;
