@@ -13,7 +13,7 @@
 #include "preparation/prepare.hpp"
 #include "preparation/text_encoder.hpp"
 #include "process/host_table.hpp"
-#include "training/learner.hpp"
+#include "training/trainer.hpp"
 
 namespace tenfold {
 

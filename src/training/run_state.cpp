@@ -18,10 +18,6 @@ std::array<Flat, 3> flat_buffers(Trainer& trainer) {
            {"second_moment/", trainer.optimizer().second_moment()}}};
 }
 
-hdf5::Extents extents_of(const Shape& shape) {
-  return {shape.extents().begin(), shape.extents().end()};
-}
-
 }  // namespace
 
 CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, const Communicator& data) {
@@ -34,7 +30,7 @@ CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, co
       tensor.name = flat.prefix + parameter.name;
       tensor.shape = parameter.shape;
       for (const ParameterBlock& block : parameters.blocks(parameter, share))
-        tensor.pieces.push_back({{.start = extents_of(block.start), .extent = extents_of(block.extent)},
+        tensor.pieces.push_back({{.start = hdf5::extents_of(block.start), .extent = hdf5::extents_of(block.extent)},
                                  flat.values.rows(block.offset, block.extent.elements()).raw()});
     }
   content.integers = {{"step", state.step},
