@@ -139,7 +139,7 @@ def main(profile, folder, table):
         for job in concurrent.futures.as_completed(jobs):
             print("{}: read {} in {:.1f} s".format(profile, *job.result()), flush=True)
 
-    draft = work / target.name
+    draft = work / f"{profile}.draft"  # a source may bear the name of the profile
     with open(draft, "w", encoding="utf-8") as out:
         counts, duplicates = merge(parts, out)
     record = {"profile": profile, "sha256": digest_of(draft), "bytes": draft.stat().st_size,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the demonstration corpus: six novels and Webster's dictionary of 1913 (3.7 M words, 22 MB, about half a minute).
+# Builds the demonstration corpus: six novels and Webster's dictionary of 1913 (4.7 M words, 28 MB, about half a minute).
 #   inputs/corpora/demo.sh FOLDER      leaves FOLDER/demo.txt and FOLDER/demo.json
 # Needs Debian or Ubuntu with apt-get and python3; no root. May be interrupted and started again.
 set -euo pipefail

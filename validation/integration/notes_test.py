@@ -6,10 +6,10 @@ Every sentence names someone. A name belongs to one topic, is rare, and is spelt
 Half the sentences are full of words of the topic, which others of them give away; the other half hold one such word beside
 words that all topics share (by Zipf's law), so that nothing but the name tells what it is. A name is met too rarely for the weights
 to learn its topic soon; a note on it holds what stood around it in the sentences of the first kind.
+
+A study of minutes (label nightly); what it gave last stands in validation/results/notes.md.
 """
 
-import fcntl
-import pathlib
 import random
 import statistics
 
@@ -33,21 +33,11 @@ KEYS = {
 NEAR, OF = "loss_mlm_near_rare_word", "loss_mlm_of_rare_word"
 
 
-def invent(draw, count, syllables):
-    """Distinct words of so many syllables."""
-    words = set()
-    while len(words) < count:
-        words.add("".join(draw.choice("bdfgklmnprstvz") + draw.choice("aeiou") for _ in range(syllables)))
-    words = sorted(words)
-    draw.shuffle(words)
-    return words
-
-
-def text_of_topics(seed):
+def text_of_names(seed):
     draw = random.Random(seed)
-    topical = invent(draw, TOPICS * WORDS_A_TOPIC, 2)
-    common = [word + "n" for word in invent(draw, 30, 1)]
-    names = invent(draw, NAMES, 3)
+    topical = support.invent(draw, TOPICS * WORDS_A_TOPIC, 2)
+    common = [word + "n" for word in support.invent(draw, 30, 1)]
+    names = support.invent(draw, NAMES, 3)
     weights = [1 / rank for rank in range(1, len(common) + 1)]
     lines = []
     for n in range(1, SENTENCES + 1):
@@ -64,17 +54,7 @@ def text_of_topics(seed):
 
 
 def corpus():
-    usual = pathlib.Path(support.corpus())
-    file = usual.with_name("topics.h5")
-    with open(usual.with_name("lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not file.exists() or file.stat().st_mtime < usual.stat().st_mtime:
-            text = usual.with_name("topics.txt")
-            text.write_text(text_of_topics(1))
-            support.expect_code(0, support.tenfold(
-                "prepare", f"--corpus.text={text}", f"--corpus.file={file}", "--corpus.rare_min_count=5",
-                "--corpus.rare_max_count=90", "--corpus.valid_fraction=0.05", "--tokenizer.vocabulary_size=400"))
-    return str(file)
+    return support.made_once("names", lambda: text_of_names(1), vocabulary_size=400, rare_min_count=5, rare_max_count=90)
 
 
 def shuffle_notes(checkpoint):

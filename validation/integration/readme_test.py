@@ -1,6 +1,7 @@
 """Runs every command of the README: those of a user's session in their order, the measuring ones cut short.
 
-What validation/run.sh runs anyway (set-up, build, both of the two commands, the tests) is looked up there instead.
+What validation/run.sh runs anyway (set-up, build, both of the two commands, the tests) is looked up there instead, and so are the
+studies that it leaves out and names.
 """
 
 import pathlib
@@ -21,7 +22,7 @@ RUN_BY_THE_SUITE = {
     "jobscripts/setup.sh": "jobscripts/setup.sh",
     "cmake --preset release && cmake --build --preset release": "build release",
     "ctest --preset release --label-regex parity": "ctest --preset release",
-    "ctest --preset release --tests-regex integration_notes": "ctest --preset release",
+    "ctest --preset release -L nightly": "ctest --preset release -L nightly",
 }
 # What makes a long command short without changing what it does, by the words it begins with.
 CUT_SHORT = {

@@ -3,6 +3,7 @@
 Every test script takes the program as its first argument, and then what unittest takes (names of tests, -v).
 """
 
+import configparser
 import contextlib
 import fcntl
 import os
@@ -20,10 +21,12 @@ import h5py
 import numpy
 
 from ending import contain
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "convergence"))
+import plateau
 
 MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n"]
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-TIMEOUT = 120  # seconds for any one command, on a loaded machine
+TIMEOUT = 1200  # seconds after which a command counts as hanging, however slow or loaded the machine; no test is about time
 
 # A small model of every layer kind. All runs go through the same command line, whether they start or resume.
 SETTINGS = {
@@ -74,23 +77,67 @@ def english_looking_text(seed, documents):
     return "\n".join(lines)
 
 
-def corpus():
-    """Path of a corpus beside the program, made once for each build of it."""
+def text_of_topics(seed, documents):
+    """Documents of one topic each, of which a sentence tells four words: a model that looks around guesses one of four, one that
+    does not, one of 64. Every fourth sentence ends in a name, which is rare and belongs to no topic."""
+    topics, words_a_topic, names = 16, 4, 300
+    draw = random.Random(seed)
+    words, rare = (invent(draw, count, syllables) for count, syllables in ((topics * words_a_topic, 2), (names, 4)))
+    lines = []
+    for _ in range(documents):
+        own = words[draw.randrange(topics)::topics]
+        for n in range(20):
+            lines.append(" ".join([*draw.choices(own, k=7), *([draw.choice(rare)] if n % 4 == 0 else [])]) + ".")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def invent(draw, count, syllables):
+    """Distinct words of so many syllables."""
+    words = set()
+    while len(words) < count:
+        words.add("".join(draw.choice("bdfgklmnprstvz") + draw.choice("aeiou") for _ in range(syllables)))
+    words = sorted(words)
+    draw.shuffle(words)
+    return words
+
+
+def made_once(name, text, **keys):
+    """Path of a corpus beside the program, made once for each build of it from the text that text() gives."""
     folder = pathlib.Path(program).parent / "integration"
     folder.mkdir(exist_ok=True)
-    file = folder / "corpus.h5"
+    file = folder / f"{name}.h5"
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test scripts may run side by side
         if not file.exists() or file.stat().st_mtime < max(os.path.getmtime(program), os.path.getmtime(__file__)):
-            (folder / "text.txt").write_text(english_looking_text(1, 150))
-            prepare(folder / "text.txt", file)
+            (folder / f"{name}.txt").write_text(text())
+            prepare(folder / f"{name}.txt", file, **keys)
     return str(file)
 
 
-def prepare(text, file, **keys):
-    keys = {"vocabulary_size": VOCABULARY, **keys}
-    expect_code(0, tenfold("prepare", f"--corpus.text={text}", f"--corpus.file={file}", "--corpus.valid_fraction=0.05",
-                           *(f"--tokenizer.{key}={value}" for key, value in keys.items())))
+def corpus(**keys):
+    """The usual one; with keys of [corpus], one of the same text."""
+    return made_once("-".join(["corpus", *map(str, keys.values())]), lambda: english_looking_text(1, 150), **keys)
+
+
+def corpus_of_topics():
+    """On which a model shows within seconds that it looks at the words around a mask."""
+    return made_once("topics", lambda: text_of_topics(1, 1000), vocabulary_size=200, rare_min_count=5, rare_max_count=100)
+
+
+def context_free_loss(run):
+    """The least mean loss on masked tokens that a model reaches on the run's corpus without looking at the words around."""
+    with h5py.File(run.run / "trace.h5", "r") as file:
+        configuration = configparser.ConfigParser()
+        configuration.read_string(file["configuration"].asstr()[()])
+    return plateau.context_free_losses(configuration["data"]["corpus"], configuration["objective"])["context_free"]
+
+
+def prepare(text, file, vocabulary_size=VOCABULARY, **keys):
+    """Makes a corpus; further keys of [corpus]."""
+    keys = {"corpus.text": text, "corpus.file": file, "corpus.valid_fraction": 0.05, "tokenizer.vocabulary_size": vocabulary_size,
+            **{f"corpus.{key}": value for key, value in keys.items()}}
+    expect_code(0, tenfold("prepare", *(f"--{key}={value}" for key, value in keys.items())))
 
 
 # Running the program.
