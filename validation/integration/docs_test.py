@@ -70,8 +70,8 @@ def rooms():
     """Rooms by name, and the rooms that each links."""
     found = {}
     for file in [ROOT / "io/CMakeLists.txt", ROOT / "kernels/CMakeLists.txt", *(ROOT / "src").glob("*/CMakeLists.txt")]:
-        call = re.search(r"tenfold_room\((\w+)(.*?)\)", file.read_text(), re.DOTALL)
-        found[call[1]] = set(re.findall(r"\btenfold_(\w+)", call[2]))
+        for name, words in re.findall(r"tenfold_room\((\w+)(.*?)\)", file.read_text(), re.DOTALL):
+            found[name] = set(re.findall(r"\btenfold_(\w+)", words))
     return found
 
 
