@@ -29,13 +29,8 @@ float dot(const float* x, const float* y, std::int64_t width) {
   return sum;
 }
 
-/// Loss and prediction of row n; returns the gradient by its score.
+/// Loss and prediction of row n, which belongs to a sequence; returns the gradient by its score.
 float score(const Job& job, std::int64_t n, const float* hidden) {
-  if (n >= job.filled) {
-    job.losses[n] = 0;
-    job.predicted[n] = 0;
-    return 0;
-  }
   const float value = dot(hidden, job.w, job.width) + job.b;
   const float target = job.replaced[n] != 0 ? 1.0F : 0.0F;
   const float decay = std::exp(-std::abs(value));  // neither it nor what follows overflows
@@ -50,6 +45,12 @@ void rows(const Job& job, std::int64_t begin, std::int64_t end, const T* hidden,
   const std::int64_t width = job.width;
   float* buffer = detail::scratch<float, ForRow>(2 * width);
   for (std::int64_t n = begin; n < end; ++n) {
+    if (n >= job.filled) {  // what stands there may be NaN, and 0 x NaN would reach the sums
+      job.losses[n] = 0;
+      job.predicted[n] = 0;
+      if (dhidden != nullptr) std::fill_n(dhidden + n * width, width, detail::from_float<T>(0));
+      continue;
+    }
     const float* row = detail::load(hidden + n * width, width, buffer);
     const float gradient = score(job, n, row);
     if (dhidden == nullptr) continue;

@@ -5,56 +5,75 @@
 namespace tenfold::benchmarks {
 namespace {
 
+/// Lengths of sequences that fill the rows of a micro-batch as those of a corpus do whose documents end anywhere: 0.89
+/// of T in the mean, most of them full.
+std::vector<std::int64_t> corpus_lengths(std::int64_t rows) {
+  std::mt19937_64 generator(7);
+  std::bernoulli_distribution full(0.76);
+  std::uniform_int_distribution<std::int64_t> any(8, length - 1);
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t next = length; next <= rows; next = full(generator) ? length : any(generator)) {
+    lengths.push_back(next);
+    rows -= next;
+  }
+  return lengths;
+}
+
 /// Operands of attention with position bias and dropout at the shape of a layer.
 struct Layer {
-  explicit Layer(OpBenchmark& op)
-      : shape{op.batch(), heads, length, width / heads},
+  Layer(OpBenchmark& op, bool full)
+      : lengths(full ? std::vector<std::int64_t>(static_cast<std::size_t>(op.batch()), length)
+                     : corpus_lengths(op.tokens())),
+        shape{op.tokens(), length, heads, width / heads},
         qkv(op.random({op.tokens(), 3 * width})),
         bias(op.random(DType::f32, {heads, length, length})),
-        lengths(op.full_lengths()),
         context(op.random({op.tokens(), width})),
-        probabilities(op.zeros({op.batch(), heads, length, length})),
-        workspace(op.zeros(DType::u8, {kernels::attention_workspace_bytes(shape, op.type())})),
-        dropout{
-            0.1F, 1, op.values<std::int64_t>({1}, {3}),
-            op.values<std::int64_t>({op.batch()}, std::vector<std::int64_t>(static_cast<std::size_t>(op.batch()), 5))} {
-  }
+        saved(op.zeros(DType::u8, {kernels::attention_saved_bytes(op.device(), shape, op.type())})),
+        workspace(op.zeros(DType::u8, {kernels::attention_workspace_bytes(op.device(), shape, op.type())})),
+        dropout{op.rows(lengths), 0.1F, 1, op.values<std::int64_t>({1}, {3})} {}
 
   void forward(OpBenchmark& op) const {
-    kernels::attention_forward(op.queue(), qkv, bias, lengths, scale, dropout, context, probabilities, workspace);
+    kernels::attention_forward(op.queue(), shape, qkv, bias, scale, dropout, context, saved, workspace);
   }
   /// Of the two products of the forward pass.
   double operations() const {
-    return 4.0 * static_cast<double>(shape.batch * shape.heads * shape.length * shape.length * shape.head_width);
+    double pairs = 0;
+    for (const std::int64_t tokens : lengths) pairs += static_cast<double>(tokens * tokens);
+    return 4.0 * pairs * static_cast<double>(width);
   }
+  std::int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}); }
 
   static constexpr float scale = 0.125F;
+  std::vector<std::int64_t> lengths;
   kernels::AttentionShape shape;
-  Tensor qkv, bias, lengths, context, probabilities, workspace;
+  Tensor qkv, bias, context, saved, workspace;
   kernels::Dropout dropout;
 };
 
-void attention_forward(benchmark::State& state) {
+void attention_forward(benchmark::State& state, bool full) {
   OpBenchmark op(state);
-  const Layer layer(op);
+  const Layer layer(op, full);
   for (auto _ : state) layer.forward(op);
   op.count_operations(layer.operations());
-  op.count_tokens();
+  op.count_tokens(layer.tokens());
 }
-BENCHMARK(attention_forward)->Apply(micro_batches);
 
-void attention_backward(benchmark::State& state) {
+void attention_backward(benchmark::State& state, bool full) {
   OpBenchmark op(state);
-  const Layer layer(op);
+  const Layer layer(op, full);
   const Tensor dqkv = op.zeros(layer.qkv.shape()), dbias = op.zeros(DType::f32, layer.bias.shape());
   layer.forward(op);
   for (auto _ : state)
-    kernels::attention_backward(op.queue(), layer.context, layer.qkv, layer.probabilities, layer.lengths, Layer::scale,
+    kernels::attention_backward(op.queue(), layer.shape, layer.context, layer.qkv, layer.saved, Layer::scale,
                                 layer.dropout, dqkv, dbias, layer.workspace);
   op.count_operations(2 * layer.operations());
-  op.count_tokens();
+  op.count_tokens(layer.tokens());
 }
-BENCHMARK(attention_backward)->Apply(micro_batches);
+
+BENCHMARK_CAPTURE(attention_forward, full_length, true)->Apply(micro_batches);
+BENCHMARK_CAPTURE(attention_forward, corpus_lengths, false)->Apply(micro_batches);
+BENCHMARK_CAPTURE(attention_backward, full_length, true)->Apply(micro_batches);
+BENCHMARK_CAPTURE(attention_backward, corpus_lengths, false)->Apply(micro_batches);
 
 /// TUPE-R with untied [CLS], forward and backward: once a step, whatever the number of layers.
 void position_bias(benchmark::State& state) {

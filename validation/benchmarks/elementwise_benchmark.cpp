@@ -19,10 +19,7 @@ void count_elements(benchmark::State& state, std::int64_t elements) {
 
 /// A dropout site of rate 0.1 over the micro-batch.
 kernels::Dropout dropout_site(OpBenchmark& op) {
-  std::vector<std::int64_t> samples(static_cast<std::size_t>(op.batch()));
-  for (std::size_t b = 0; b < samples.size(); ++b) samples[b] = static_cast<std::int64_t>(b);
-  return {0.1F, stream_key(1, "benchmark"), op.values<std::int64_t>({1}, {3}),
-          op.values<std::int64_t>({op.batch()}, samples)};
+  return {op.full_rows(), 0.1F, stream_key(1, "benchmark"), op.values<std::int64_t>({1}, {3})};
 }
 
 void gelu_forward(benchmark::State& state) {
@@ -44,21 +41,23 @@ BENCHMARK(gelu_backward)->Apply(micro_batches);
 
 void dropout_forward(benchmark::State& state) {
   OpBenchmark op(state);
-  const Tensor x = op.random({op.tokens(), width}), y = op.zeros(x.shape()), lengths = op.full_lengths();
+  const Tensor x = op.random({op.tokens(), width}), y = op.zeros(x.shape());
   const kernels::Dropout site = dropout_site(op);
-  for (auto _ : state) kernels::dropout_forward(op.queue(), x, lengths, site, y);
+  for (auto _ : state) kernels::dropout_forward(op.queue(), x, site, y);
   count_elements(state, x.elements());
 }
 BENCHMARK(dropout_forward)->Apply(micro_batches);
 
 void dropout_backward(benchmark::State& state) {
   OpBenchmark op(state);
-  const Tensor dy = op.random({op.tokens(), width}), dx = op.zeros(dy.shape()), lengths = op.full_lengths();
+  const Tensor dy = op.random({op.tokens(), width}), dx = op.zeros(dy.shape());
   const kernels::Dropout site = dropout_site(op);
-  for (auto _ : state) kernels::dropout_backward(op.queue(), dy, lengths, site, dx);
+  for (auto _ : state) kernels::dropout_backward(op.queue(), dy, site, dx);
   count_elements(state, dy.elements());
 }
 BENCHMARK(dropout_backward)->Apply(micro_batches);
+
+constexpr float epsilon = 1e-5F;
 
 /// Operands of layer normalisation, alone and with residual and dropout.
 struct Normalisation {
@@ -81,7 +80,7 @@ struct Normalisation {
 void layer_norm_forward(benchmark::State& state) {
   OpBenchmark op(state);
   const Normalisation n(op);
-  for (auto _ : state) kernels::layer_norm_forward(op.queue(), n.x, n.gain, n.bias, n.y, n.mean, n.rstd);
+  for (auto _ : state) kernels::layer_norm_forward(op.queue(), n.x, n.gain, n.bias, epsilon, n.y, n.mean, n.rstd);
   count_elements(state, n.x.elements());
 }
 BENCHMARK(layer_norm_forward)->Apply(micro_batches);
@@ -99,8 +98,8 @@ void residual_layer_norm_forward(benchmark::State& state) {
   OpBenchmark op(state);
   const Normalisation n(op);
   for (auto _ : state)
-    kernels::residual_layer_norm_forward(op.queue(), n.x, n.residual, n.site, n.gain, n.bias, n.sum, n.y, n.mean,
-                                         n.rstd);
+    kernels::residual_layer_norm_forward(op.queue(), n.x, n.residual, n.site, n.gain, n.bias, epsilon, n.sum, n.y,
+                                         n.mean, n.rstd);
   count_elements(state, n.x.elements());
 }
 BENCHMARK(residual_layer_norm_forward)->Apply(micro_batches);
@@ -131,7 +130,8 @@ void embedding_forward(benchmark::State& state) {
   const Tensor tokens = op.values<std::int32_t>({op.tokens()}, zipf_tokens(op.tokens()));
   const Tensor table = op.random({vocabulary, width}), positions = op.random({length, width});
   const Tensor out = op.zeros({op.tokens(), width});
-  for (auto _ : state) kernels::embedding_forward(op.queue(), tokens, table, positions, out);
+  const kernels::PackedRows rows = op.full_rows();
+  for (auto _ : state) kernels::embedding_forward(op.queue(), tokens, rows, table, positions, out);
   count_elements(state, out.elements());
 }
 BENCHMARK(embedding_forward)->Apply(micro_batches);
@@ -140,8 +140,9 @@ void embedding_backward(benchmark::State& state) {
   OpBenchmark op(state);
   const Tensor tokens = op.values<std::int32_t>({op.tokens()}, zipf_tokens(op.tokens()));
   const Tensor dtable = op.zeros(DType::f32, {vocabulary, width}), dpositions = op.zeros(DType::f32, {length, width});
-  const Tensor dout = op.random({op.tokens(), width}), lengths = op.full_lengths();
-  for (auto _ : state) kernels::embedding_backward(op.queue(), tokens, lengths, dout, dtable, dpositions);
+  const Tensor dout = op.random({op.tokens(), width});
+  const kernels::PackedRows rows = op.full_rows();
+  for (auto _ : state) kernels::embedding_backward(op.queue(), tokens, rows, dout, dtable, dpositions);
   count_elements(state, dout.elements());
 }
 BENCHMARK(embedding_backward)->Apply(micro_batches);
@@ -149,7 +150,8 @@ BENCHMARK(embedding_backward)->Apply(micro_batches);
 void positions_forward(benchmark::State& state) {
   OpBenchmark op(state);
   const Tensor positions = op.zeros({length, width}), x = op.random({op.tokens(), width});
-  for (auto _ : state) kernels::positions_forward(op.queue(), positions, x);
+  const kernels::PackedRows rows = op.full_rows();
+  for (auto _ : state) kernels::positions_forward(op.queue(), rows, positions, x);
   count_elements(state, x.elements());
 }
 BENCHMARK(positions_forward)->Apply(micro_batches);
@@ -157,8 +159,8 @@ BENCHMARK(positions_forward)->Apply(micro_batches);
 void positions_backward(benchmark::State& state) {
   OpBenchmark op(state);
   const Tensor dx = op.random({op.tokens(), width}), dpositions = op.zeros(DType::f32, {length, width});
-  const Tensor lengths = op.full_lengths();
-  for (auto _ : state) kernels::positions_backward(op.queue(), lengths, dx, dpositions);
+  const kernels::PackedRows rows = op.full_rows();
+  for (auto _ : state) kernels::positions_backward(op.queue(), rows, dx, dpositions);
   count_elements(state, dx.elements());
 }
 BENCHMARK(positions_backward)->Apply(micro_batches);
@@ -217,9 +219,10 @@ void adamw(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t n = state.range(0);
   const Tensor gradient = op.random({n}), weight = op.random({n}), m = op.zeros({n}), v = op.zeros({n});
-  const Tensor one = op.values<float>({1}, {1});
+  const Tensor one = op.values<float>({1}, {1}), updates = op.values<std::int64_t>({1}, {1});
+  const kernels::AdamWStep step{one, one, op.zeros(DType::i32, {1}), updates};
   const kernels::AdamW settings{0.9, 0.98, 1e-6, 0.01, 1};
-  for (auto _ : state) kernels::adamw(op.queue(), settings, {one, one, one}, gradient, weight, m, v);
+  for (auto _ : state) kernels::adamw(op.queue(), settings, step, gradient, weight, m, v);
   count_elements(state, n);
 }
 BENCHMARK(adamw)->Apply(parameters);
@@ -267,7 +270,7 @@ BENCHMARK(fill)->Apply(parameters);
 void fill_normal(benchmark::State& state) {
   OpBenchmark op(state);
   const Tensor values = op.zeros({state.range(0)});
-  for (auto _ : state) kernels::fill_normal(op.queue(), 1, 0, 0.02F, values);
+  for (auto _ : state) kernels::fill_normal(op.queue(), 1, 0, 0.02F, 0, values);
   count_elements(state, values.elements());
 }
 BENCHMARK(fill_normal)->Apply(parameters);

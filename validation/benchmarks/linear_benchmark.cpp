@@ -40,7 +40,7 @@ void linear_backward_input(benchmark::State& state, Map map) {
   OpBenchmark op(state);
   const Tensor dy = op.random({op.tokens(), map.out}), weight = op.random({map.out, map.in});
   const Tensor dx = op.zeros({op.tokens(), map.in});
-  for (auto _ : state) kernels::linear_backward_input(op.queue(), dy, weight, dx);
+  for (auto _ : state) kernels::linear_backward_input(op.queue(), dy, weight, dx, false);
   op.count_operations(operations(op, map));
   op.count_tokens();
 }

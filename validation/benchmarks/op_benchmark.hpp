@@ -5,11 +5,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <memory>
+#include <numeric>
 #include <random>
 #include <vector>
 
 #include "base/arena.hpp"
-#include "base/queue.hpp"
+#include "kernels/device.hpp"
+#include "kernels/packed_rows.hpp"
 
 namespace tenfold::benchmarks {
 
@@ -23,7 +26,7 @@ class OpBenchmark {
   DType type() const { return type_; }
   std::int64_t batch() const { return state_.range(0); }
   std::int64_t tokens() const { return batch() * length; }
-  Queue& queue() { return queue_; }
+  Queue& queue() { return *queue_; }
 
   Tensor random(DType type, const Shape& shape) {
     const Tensor tensor = arena_.allocate(type, shape);
@@ -34,7 +37,7 @@ class OpBenchmark {
       const auto other = std::bit_cast<std::uint32_t>(distribution(generator_));
       word = type == DType::f32 ? bits : (bits >> 16U) | (other & 0xFFFF0000U);
     }
-    queue_.copy_in(words.data(), tensor);
+    queue_->copy_in(words.data(), tensor);
     return tensor;
   }
   Tensor random(const Shape& shape) { return random(type_, shape); }
@@ -43,29 +46,44 @@ class OpBenchmark {
   template <class T>
   Tensor values(const Shape& shape, const std::vector<T>& values) {
     const Tensor tensor = arena_.allocate(dtype_of<T>(), shape);
-    queue_.copy_in(values.data(), tensor);
+    queue_->copy_in(values.data(), tensor);
     return tensor;
   }
-  /// i32 [B]: full sequences.
-  Tensor full_lengths() {
-    return values<std::int32_t>({batch()}, std::vector<std::int32_t>(static_cast<std::size_t>(batch()), length));
+  DeviceKind device() const { return device_->kind(); }
+
+  /// Sequences of these lengths from row 0 on, in a budget of tokens() rows.
+  kernels::PackedRows rows(const std::vector<std::int64_t>& lengths) {
+    std::vector<std::int32_t> offsets{0}, sequence;
+    for (const std::int64_t tokens : lengths) {
+      sequence.insert(sequence.end(), static_cast<std::size_t>(tokens), static_cast<std::int32_t>(offsets.size() - 1));
+      offsets.push_back(offsets.back() + static_cast<std::int32_t>(tokens));
+    }
+    sequence.resize(static_cast<std::size_t>(tokens()), -1);
+    const auto count = static_cast<std::int64_t>(lengths.size());
+    std::vector<std::int64_t> samples(lengths.size());
+    std::iota(samples.begin(), samples.end(), 0);
+    return {values({count + 1}, offsets), values({tokens()}, sequence), values({count}, samples)};
   }
+  /// Full sequences: they fill all rows.
+  kernels::PackedRows full_rows() { return rows(std::vector<std::int64_t>(static_cast<std::size_t>(batch()), length)); }
 
   /// Floating-point operations of one iteration, shown a second.
   void count_operations(double operations) {
     state_.counters["FLOP/s"] = benchmark::Counter(operations, benchmark::Counter::kIsIterationInvariantRate);
   }
-  /// Seconds a token of one iteration.
-  void count_tokens() {
+  /// Seconds a token of one iteration over `count` tokens, or over all rows.
+  void count_tokens() { count_tokens(tokens()); }
+  void count_tokens(std::int64_t count) {
     state_.counters["s/token"] = benchmark::Counter(
-        static_cast<double>(tokens()), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+        static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   }
 
  private:
   benchmark::State& state_;
   DType type_;
-  Queue queue_;
-  Arena arena_{DeviceKind::host};
+  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host);
+  std::unique_ptr<Queue> queue_ = device_->make_queue();
+  Arena arena_{*device_};
   std::mt19937_64 generator_{1};
 };
 

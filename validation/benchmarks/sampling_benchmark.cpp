@@ -27,9 +27,7 @@ double median(std::vector<double> values) {
 
 /// What keys the draws of a micro-batch.
 kernels::Draws keys(OpBenchmark& op) {
-  std::vector<std::int64_t> samples(static_cast<std::size_t>(op.batch()));
-  for (std::size_t b = 0; b < samples.size(); ++b) samples[b] = static_cast<std::int64_t>(b);
-  return {stream_key(1, "benchmark"), op.values<std::int64_t>({1}, {3}), op.values({op.batch()}, samples), length};
+  return {op.full_rows(), stream_key(1, "benchmark"), op.values<std::int64_t>({1}, {3})};
 }
 
 Tensor special_tokens(OpBenchmark& op) {
@@ -42,17 +40,18 @@ void draw_candidates(benchmark::State& state) {
   const std::int64_t rows = op.tokens(), depth = state.range(2);
   const Tensor hidden = op.random({rows, depth}), table = op.random({vocabulary, depth});
   const Tensor bias = op.random(DType::f32, {vocabulary}), logits = op.zeros({rows, vocabulary});
-  const Tensor truth = op.zeros(DType::i32, {rows}), lengths = op.full_lengths(), excluded = special_tokens(op);
+  const Tensor truth = op.zeros(DType::i32, {rows}), excluded = special_tokens(op);
   const kernels::CandidateDraws draws{keys(op), false};
   const Tensor temperature = op.values<float>({1}, {std::sqrt(static_cast<float>(depth))}),
                count = op.values<std::int32_t>({1}, {9}), negatives = op.zeros(DType::i32, {rows, 9});
-  const Tensor workspace = op.zeros(DType::u8, {kernels::candidate_workspace_bytes(vocabulary, depth, op.type())});
+  const Tensor workspace =
+      op.zeros(DType::u8, {kernels::candidate_workspace_bytes(op.device(), vocabulary, depth, op.type())});
   std::vector<double> product, whole;
   for (auto _ : state) {
     product.push_back(seconds([&] { kernels::linear_forward(op.queue(), hidden, table, bias, logits); }));
     whole.push_back(seconds([&] {
-      kernels::draw_candidates(op.queue(), hidden, table, bias, truth, lengths, excluded, draws, temperature, count,
-                               negatives, workspace);
+      kernels::draw_candidates(op.queue(), hidden, table, bias, truth, excluded, draws, temperature, count, negatives,
+                               workspace);
     }));
     state.SetIterationTime(whole.back());
   }
@@ -90,12 +89,13 @@ void candidate_loss(benchmark::State& state) {
     chosen[i] = i % slots == 0 ? 5 : static_cast<std::int32_t>(generator() % vocabulary);
   const Tensor hidden = op.random({rows, width}), table = op.random({vocabulary, width});
   const Tensor bias = op.random(DType::f32, {vocabulary}), candidates = op.values({rows, slots}, chosen);
-  const Tensor labels = op.zeros(DType::i32, {rows}), lengths = op.full_lengths();
+  const Tensor labels = op.zeros(DType::i32, {rows});
   const Tensor weight = op.values<float>({1}, {1e-3F}), losses = op.zeros(DType::f32, {rows});
   const Tensor choice = op.zeros(DType::i32, {rows}), dhidden = op.zeros({rows, width});
   const Tensor dtable = op.zeros(DType::f32, table.shape()), dbias = op.zeros(DType::f32, {vocabulary});
+  const kernels::PackedRows packed = op.full_rows();
   for (auto _ : state)
-    kernels::candidate_loss(op.queue(), hidden, table, bias, candidates, labels, lengths, weight, losses, choice,
+    kernels::candidate_loss(op.queue(), hidden, packed, table, bias, candidates, labels, weight, losses, choice,
                             dhidden, dtable, dbias);
   op.count_tokens();
 }
@@ -105,12 +105,13 @@ void replaced_token_loss(benchmark::State& state) {
   OpBenchmark op(state);
   const std::int64_t rows = op.tokens();
   const Tensor hidden = op.random({rows, width}), w = op.random(DType::f32, {width}), b = op.zeros(DType::f32, {1});
-  const Tensor replaced = op.zeros(DType::i32, {rows}), lengths = op.full_lengths();
+  const Tensor replaced = op.zeros(DType::i32, {rows});
   const Tensor weight = op.values<float>({1}, {1e-3F}), losses = op.zeros(DType::f32, {rows});
   const Tensor predicted = op.zeros(DType::i32, {rows}), dhidden = op.zeros({rows, width});
   const Tensor dw = op.zeros(DType::f32, {width}), db = op.zeros(DType::f32, {1});
+  const kernels::PackedRows packed = op.full_rows();
   for (auto _ : state)
-    kernels::replaced_token_loss(op.queue(), hidden, w, b, replaced, lengths, weight, losses, predicted, dhidden, dw,
+    kernels::replaced_token_loss(op.queue(), hidden, packed, w, b, replaced, weight, losses, predicted, dhidden, dw,
                                  db);
   op.count_tokens();
 }

@@ -1,5 +1,7 @@
 #include "kernels/attention.hpp"
 
+#include <algorithm>
+
 #include "op_test.hpp"
 
 namespace tenfold::test {
@@ -10,117 +12,121 @@ using kernels::AttentionShape;
 struct Input {
   Values qkv, bias;
 };
-struct Output {
-  Values context, probabilities;
-};
 
 constexpr double rate = 0.1;
 
 class AttentionTest : public OpTest {
  protected:
   struct Problem {
-    AttentionShape shape;
-    std::vector<std::int64_t> counts;
+    Packing packing;
+    std::int64_t length, heads, head_width;
     double scale;
     bool with_bias, with_dropout;
+
+    std::int64_t width() const { return heads * head_width; }
+    AttentionShape shape() const { return {packing.rows, length, heads, head_width}; }
+    /// Sequence b without the others.
+    Problem alone(std::size_t b) const {
+      Problem one = *this;
+      one.packing = packing.alone(b);
+      return one;
+    }
   };
 
-  static std::int64_t width(const AttentionShape& shape) { return shape.heads * shape.head_width; }
+  static double factor(const Problem& problem, std::size_t b, std::int64_t element) {
+    return problem.with_dropout
+               ? dropout_factor(rate, stream_key(1, "test"), dropout_step, problem.packing.samples[b], element)
+               : 1;
+  }
 
-  /// The formula at the head of kernels/attention.hpp, literally.
-  Output reference(const Problem& problem, const Input& in) const {
-    const auto& [batch, heads, length, head_width] = problem.shape;
-    const std::int64_t d = width(problem.shape);
-    Output out{Values(static_cast<std::size_t>(batch * length * d)),
-               Values(static_cast<std::size_t>(batch * heads * length * length))};
-    const auto qkv = [&](std::int64_t b, std::int64_t t, std::int64_t part, std::int64_t h, std::int64_t c) {
-      return in.qkv[static_cast<std::size_t>((b * length + t) * 3 * d + part * d + h * head_width + c)];
-    };
-    for (std::int64_t b = 0; b < batch; ++b)
-      for (std::int64_t h = 0; h < heads; ++h)
-        for (std::int64_t i = 0; i < length; ++i) {
-          const std::int64_t count = problem.counts[static_cast<std::size_t>(b)];
+  /// The context by the formula at the head of kernels/attention.hpp, literally.
+  static Values reference(const Problem& problem, const Input& in) {
+    const std::int64_t d = problem.width(), length = problem.length;
+    Values context(static_cast<std::size_t>(problem.packing.rows * d));
+    for (std::size_t b = 0; b < problem.packing.lengths.size(); ++b) {
+      const std::int64_t begin = problem.packing.begin(b), count = problem.packing.lengths[b];
+      for (std::int64_t h = 0; h < problem.heads; ++h) {
+        const auto qkv = [&](std::int64_t t, std::int64_t part, std::int64_t c) {
+          return in.qkv[static_cast<std::size_t>((begin + t) * 3 * d + part * d + h * problem.head_width + c)];
+        };
+        for (std::int64_t i = 0; i < count; ++i) {
           Values weight;
           double total = 0;
           for (std::int64_t j = 0; j < count; ++j) {
             double score = problem.with_bias ? in.bias[static_cast<std::size_t>((h * length + i) * length + j)] : 0;
-            for (std::int64_t c = 0; c < head_width; ++c)
-              score += problem.scale * qkv(b, i, 0, h, c) * qkv(b, j, 1, h, c);
+            for (std::int64_t c = 0; c < problem.head_width; ++c) score += problem.scale * qkv(i, 0, c) * qkv(j, 1, c);
             weight.push_back(std::exp(score));
             total += weight.back();
           }
           for (std::int64_t j = 0; j < count; ++j) {
-            const double a = weight[static_cast<std::size_t>(j)] / total;
-            const double kept = a * factor(problem, b, (h * length + i) * length + j);
-            out.probabilities[static_cast<std::size_t>(((b * heads + h) * length + i) * length + j)] = a;
-            for (std::int64_t c = 0; c < head_width; ++c)
-              out.context[static_cast<std::size_t>((b * length + i) * d + h * head_width + c)] +=
-                  kept * qkv(b, j, 2, h, c);
+            const double kept =
+                weight[static_cast<std::size_t>(j)] / total * factor(problem, b, (h * length + i) * length + j);
+            for (std::int64_t c = 0; c < problem.head_width; ++c)
+              context[static_cast<std::size_t>((begin + i) * d + h * problem.head_width + c)] += kept * qkv(j, 2, c);
           }
         }
-    return out;
+      }
+    }
+    return context;
   }
 
-  static double factor(const Problem& problem, std::int64_t sample, std::int64_t element) {
-    return problem.with_dropout ? dropout_factor(rate, stream_key(1, "test"), 7, 100 + sample, element) : 1;
+  kernels::Dropout site(const Problem& problem) { return dropout(problem.with_dropout ? rate : 0, problem.packing); }
+  /// Rubbish, so that what is read before it was written shows.
+  Tensor saved(const Problem& problem, std::int64_t more = 0) {
+    return poisoned(DType::u8, {kernels::attention_saved_bytes(GetParam().device, problem.shape(), storage()) + more});
   }
-
-  kernels::Dropout site(const Problem& problem) {
-    Values samples;
-    for (std::int64_t b = 0; b < problem.shape.batch; ++b) samples.push_back(static_cast<double>(100 + b));
-    return problem.with_dropout ? dropout(rate, samples) : kernels::Dropout{};
-  }
-
-  Tensor lengths(const Problem& problem) {
-    return make(DType::i32, {problem.shape.batch}, Values(problem.counts.begin(), problem.counts.end()));
-  }
-  Tensor workspace(const Problem& problem) {
-    return zeros(DType::u8, {kernels::attention_workspace_bytes(problem.shape, GetParam())});
+  Tensor workspace(const Problem& problem, std::int64_t more = 0) {
+    return poisoned(DType::u8,
+                    {kernels::attention_workspace_bytes(GetParam().device, problem.shape(), storage()) + more});
   }
 
   /// What a forward call was given and gave.
   struct Run {
-    Tensor qkv, bias, context, probabilities;
+    Tensor qkv, bias, context, saved;
   };
-  Run forward(const Problem& problem) {
-    const auto& [batch, heads, length, head_width] = problem.shape;
-    const std::int64_t d = width(problem.shape);
-    Run run{random({batch * length, 3 * d}), problem.with_bias ? random(DType::f32, {heads, length, length}) : Tensor(),
-            poisoned({batch * length, d}), poisoned({batch, heads, length, length})};
-    kernels::attention_forward(queue_, run.qkv, run.bias, lengths(problem), static_cast<float>(problem.scale),
-                               site(problem), run.context, run.probabilities, workspace(problem));
+  Run forward(const Problem& problem, const Tensor& qkv, const Tensor& bias) {
+    const Run run{qkv, bias, poisoned({problem.packing.rows, problem.width()}), saved(problem)};
+    kernels::attention_forward(queue_, problem.shape(), run.qkv, run.bias, static_cast<float>(problem.scale),
+                               site(problem), run.context, run.saved, workspace(problem));
     return run;
   }
-  Input input(const Run& run) { return {read(run.qkv), run.bias ? read(run.bias) : Values()}; }
+  Run forward(const Problem& problem) {
+    const Shape square{problem.heads, problem.length, problem.length};
+    return forward(problem, random_rows(problem.packing, 3 * problem.width()),
+                   problem.with_bias ? random(DType::f32, square) : Tensor());
+  }
+  Input input(const Problem& problem, const Run& run) {
+    return {filled_rows(read(run.qkv), problem.packing), run.bias ? read(run.bias) : Values()};
+  }
 
   struct Gradient {
     Values qkv, bias;
   };
-  Gradient backward(const Problem& problem, const Run& run, const Tensor& dcontext) {
+  /// dbias is added to `sums`, or to zeros.
+  Gradient backward(const Problem& problem, const Run& run, const Tensor& dcontext, const Tensor& sums = {}) {
     const Tensor dqkv = poisoned(run.qkv.shape());
-    const Tensor dbias = run.bias ? zeros(DType::f32, run.bias.shape()) : Tensor();
-    kernels::attention_backward(queue_, dcontext, run.qkv, run.probabilities, lengths(problem),
+    const Tensor dbias = sums ? sums : run.bias ? zeros(DType::f32, run.bias.shape()) : Tensor();
+    kernels::attention_backward(queue_, problem.shape(), dcontext, run.qkv, run.saved,
                                 static_cast<float>(problem.scale), site(problem), dqkv, dbias, workspace(problem));
     return {read(dqkv), run.bias ? read(dbias) : Values()};
   }
 
   /// bf16 rounds probabilities and their gradients, each to 2^-9 of itself, before they are summed: an error of 2^-9 of
   /// the sum of |terms|, here some four times the sum itself, and one rounding of the result.
-  double result_tolerance() const { return GetParam() == DType::bf16 ? 4 * 0x1p-8 : 1e-5; }
-  double gradient_tolerance() const { return GetParam() == DType::bf16 ? 8 * 0x1p-8 : 2e-5; }
+  double result_tolerance() const { return storage() == DType::bf16 ? 4 * 0x1p-8 : 1e-5; }
+  double gradient_tolerance() const { return storage() == DType::bf16 ? 8 * 0x1p-8 : 2e-5; }
 
   /// Small enough for finite differences in every element.
-  std::vector<Problem> small_problems() const {
-    return {{{1, 1, 1, 1}, {1}, 1.0, true, false},
-            {{2, 3, 7, 5}, {7, 1}, 0.4, true, true},
-            {{2, 3, 7, 5}, {3, 6}, 0.4, false, true},
-            {{3, 1, 4, 8}, {4, 2, 1}, 0.3, true, false},
-            {{1, 2, 17, 3}, {16}, 0.5, true, true}};
+  static std::vector<Problem> small_problems() {
+    return {{packing({1}, 1), 1, 1, 1, 1.0, true, false},          {packing({7, 1}, 11), 7, 3, 5, 0.4, true, true},
+            {packing({0, 3, 0, 6}, 9), 7, 3, 5, 0.4, false, true}, {packing({4, 2, 1}, 8), 4, 1, 8, 0.3, true, false},
+            {packing({1, 16}, 17), 19, 2, 3, 0.5, true, true},     {packing({18, 0}, 20), 18, 2, 3, 0.5, false, false}};
   }
-  std::vector<Problem> problems() const {
+  static std::vector<Problem> problems() {
     std::vector<Problem> all = small_problems();
-    all.push_back({{2, 2, 128, 64}, {128, 77}, 0.125, true, true});
-    all.push_back({{1, 2, 130, 24}, {129}, 0.2, false, true});
+    all.push_back({packing({128, 77}), 128, 2, 64, 0.125, true, true});
+    all.push_back({packing({129, 1, 15, 16, 17}), 130, 2, 24, 0.2, false, true});
+    all.push_back({packing({}), 12, 2, 4, 0.2, true, true});
     return all;
   }
 };
@@ -129,47 +135,35 @@ TENFOLD_F32_AND_BF16(AttentionTest);
 TEST_P(AttentionTest, ForwardAgreesWithTheDefinition) {
   for (const Problem& problem : problems()) {
     const Run run = forward(problem);
-    const Output expected = reference(problem, input(run));
-    expect_close(read(run.context), expected.context, result_tolerance(), "context");
-    Values kept = read(run.probabilities);
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      const auto length = static_cast<std::size_t>(problem.shape.length);
-      const std::size_t per_sample = kept.size() / static_cast<std::size_t>(problem.shape.batch);
-      if (static_cast<std::int64_t>(i % length) < problem.counts[i / per_sample]) {
-        const double keep =
-            factor(problem, static_cast<std::int64_t>(i / per_sample), static_cast<std::int64_t>(i % per_sample));
-        ASSERT_EQ(std::signbit(kept[i]), keep == 0) << "the sign of probability " << i << " says whether it is dropped";
-      }
-      kept[i] = std::abs(kept[i]);
-    }
-    expect_close(kept, expected.probabilities, result_tolerance(), "probabilities");
+    expect_close(read(run.context), reference(problem, input(problem, run)), result_tolerance(), "context");
   }
 }
 
 TEST_P(AttentionTest, BackwardIsTheGradient) {
   for (const Problem& problem : small_problems()) {
     const Run run = forward(problem);
-    const Tensor dcontext = random(run.context.shape());
+    const Tensor dcontext = random_rows(problem.packing, problem.width());
     const Gradient actual = backward(problem, run, dcontext);
-    const Input at = input(run);
-    const Values upstream = read(dcontext);
-    const auto loss = [&](const Input& in) { return dot(upstream, reference(problem, in).context); };
+    const Input at = input(problem, run);
+    const Values upstream = filled_rows(read(dcontext), problem.packing);
+    const auto loss = [&](const Input& in) { return dot(upstream, reference(problem, in)); };
     const Values dqkv = finite_difference([&](const Values& qkv) { return loss({qkv, at.bias}); }, at.qkv);
     expect_close(actual.qkv, dqkv, gradient_tolerance(), "dqkv");
+    EXPECT_EQ(filled_rows(actual.qkv, problem.packing), actual.qkv) << "rows of no sequence";
     if (!problem.with_bias) continue;
     const Values dbias = finite_difference([&](const Values& bias) { return loss({at.qkv, bias}); }, at.bias);
-    if (problem.shape.length > 1) expect_close(actual.bias, dbias, gradient_tolerance(), "dbias");
+    if (problem.length > 1) expect_close(actual.bias, dbias, gradient_tolerance(), "dbias");
   }
 }
 
 // At the size of a real head, along random directions: the slope of the loss is the gradient times the direction.
 TEST_P(AttentionTest, BackwardIsTheSlopeInAnyDirection) {
-  const Problem problem{{2, 2, 128, 64}, {128, 77}, 0.125, true, true};
+  const Problem problem{packing({128, 77}), 128, 2, 64, 0.125, true, true};
   const Run run = forward(problem);
-  const Tensor dcontext = random(run.context.shape());
+  const Tensor dcontext = random_rows(problem.packing, problem.width());
   const Gradient gradient = backward(problem, run, dcontext);
-  const Input at = input(run);
-  const Values upstream = read(dcontext);
+  const Input at = input(problem, run);
+  const Values upstream = filled_rows(read(dcontext), problem.packing);
   for (const bool of_bias : {false, true}) {
     const Values& slope = of_bias ? gradient.bias : gradient.qkv;
     // The gradient's own direction, where it is steepest, weighs every element; any error of direction or length shows.
@@ -178,69 +172,80 @@ TEST_P(AttentionTest, BackwardIsTheSlopeInAnyDirection) {
       Input moved = at;
       Values& point = of_bias ? moved.bias : moved.qkv;
       for (std::size_t i = 0; i < point.size(); ++i) point[i] += step * slope[i] / norm;
-      return dot(upstream, reference(problem, moved).context);
+      return dot(upstream, reference(problem, moved));
     };
     const double width = 1e-4;
     EXPECT_NEAR((loss(width) - loss(-width)) / (2 * width), norm, gradient_tolerance() * norm);
   }
 }
 
-TEST_P(AttentionTest, KeysBeyondTheLengthHaveNoEffect) {
-  const Problem problem{{1, 2, 9, 4}, {5}, 0.5, true, true};
-  const Run run = forward(problem);
-  Values changed = read(run.qkv);
-  for (std::size_t i = 5 * 24; i < changed.size(); ++i)
-    if (i % 24 >= 8) changed[i] = 1e3;
-  const Tensor context = poisoned(run.context.shape());
-  kernels::attention_forward(queue_, make(run.qkv.shape(), changed), run.bias, lengths(problem), 0.5F, site(problem),
-                             context, run.probabilities, workspace(problem));
-  EXPECT_EQ(read(context), read(run.context));
-  const Gradient gradient = backward(problem, run, random(run.context.shape()));
-  for (std::size_t i = 5 * 24; i < gradient.qkv.size(); ++i) {
-    if (i % 24 >= 8) {
-      EXPECT_EQ(gradient.qkv[i], 0) << i;
-    }
+// Bit for bit: what else is in the batch and where a sequence lies in it do not matter.
+TEST_P(AttentionTest, ASequenceIsWorkedOutAlikeAloneAndAmongOthers) {
+  const Problem all{packing({16, 1, 0, 9, 33, 47}), 50, 2, 8, 0.35, true, true};
+  const Run run = forward(all);
+  const Tensor dcontext = random_rows(all.packing, all.width());
+  const Gradient gradient = backward(all, run, dcontext);
+  const Values qkv = read(run.qkv), upstream = read(dcontext), context = read(run.context);
+  const Tensor dbias = zeros(DType::f32, run.bias.shape());
+  for (std::size_t b = 0; b < all.packing.lengths.size(); ++b) {
+    const Problem one = all.alone(b);
+    const auto own = [&](const Values& values, std::int64_t width) {  // with its row that belongs to none
+      Values rows = rows_of(values, all.packing, b);
+      rows.resize(static_cast<std::size_t>(one.packing.rows * width), NAN);
+      return make({one.packing.rows, width}, rows);
+    };
+    const Run alone = forward(one, own(qkv, 3 * all.width()), run.bias);
+    EXPECT_EQ(rows_of(read(alone.context), one.packing, 0), rows_of(context, all.packing, b)) << "sequence " << b;
+    const Gradient slope = backward(one, alone, own(upstream, all.width()), dbias);
+    EXPECT_EQ(rows_of(slope.qkv, one.packing, 0), rows_of(gradient.qkv, all.packing, b)) << "sequence " << b;
   }
-}
-
-TEST_P(AttentionTest, ASequenceIsWorkedOutAlikeInAnyBatch) {
-  const Problem both{{2, 2, 16, 8}, {16, 9}, 0.35, true, true};
-  const Run run = forward(both);
-  const Tensor context = poisoned({16, 16}), probabilities = poisoned({1, 2, 16, 16});
-  const Problem alone{{1, 2, 16, 8}, {9}, 0.35, true, true};
-  kernels::attention_forward(queue_, run.qkv.rows(16, 16), run.bias, lengths(alone), 0.35F, dropout(rate, {101}),
-                             context, probabilities, workspace(alone));
-  EXPECT_EQ(read(context), read(run.context.rows(16, 16)));
+  EXPECT_EQ(read(dbias), gradient.bias) << "in the order of sequences";
 }
 
 TEST_P(AttentionTest, GradientOfTheBiasIsAddedInTheSameOrderEachTime) {
-  const Problem problem{{3, 2, 33, 8}, {33, 20, 31}, 0.35, true, true};
+  const Problem problem{packing({33, 20, 31}), 33, 2, 8, 0.35, true, true};
   const Run run = forward(problem);
-  const Tensor dcontext = random(run.context.shape());
-  EXPECT_EQ(backward(problem, run, dcontext).bias, backward(problem, run, dcontext).bias);
-  const Tensor dbias = make(DType::f32, run.bias.shape(), Values(static_cast<std::size_t>(run.bias.elements()), 2.0));
-  kernels::attention_backward(queue_, dcontext, run.qkv, run.probabilities, lengths(problem), 0.35F, site(problem),
-                              poisoned(run.qkv.shape()), dbias, workspace(problem));
-  Values expected = backward(problem, run, dcontext).bias;
+  const Tensor dcontext = random_rows(problem.packing, problem.width());
+  const Values once = backward(problem, run, dcontext).bias;
+  EXPECT_EQ(backward(problem, run, dcontext).bias, once);
+  const Tensor twos = make(DType::f32, run.bias.shape(), Values(once.size(), 2.0));
+  Values expected = once;
   for (double& value : expected) value += 2;
-  expect_close(read(dbias), expected, 1e-6, "added to");
+  expect_close(backward(problem, run, dcontext, twos).bias, expected, 1e-6, "added to");
+}
+
+// Their sizes are the op's own affair; what lies behind them is not.
+TEST_P(AttentionTest, SavedStateAndWorkspaceAreAllThatIsWritten) {
+  constexpr std::int64_t more = 4096;
+  for (const Problem& problem : {Problem{packing({33, 33, 33}, 99), 33, 3, 5, 0.3, true, true},
+                                 Problem{packing({64, 64}), 64, 2, 8, 0.3, true, true}}) {
+    Run run = forward(problem);
+    const Tensor dcontext = random_rows(problem.packing, problem.width()), dqkv = poisoned(run.qkv.shape());
+    const Values context = read(run.context);
+    const Tensor space = workspace(problem, more);
+    run.saved = saved(problem, more);
+    kernels::attention_forward(queue_, problem.shape(), run.qkv, run.bias, 0.3F, site(problem), run.context, run.saved,
+                               space);
+    EXPECT_EQ(read(run.context), context);
+    kernels::attention_backward(queue_, problem.shape(), dcontext, run.qkv, run.saved, 0.3F, site(problem), dqkv,
+                                zeros(DType::f32, run.bias.shape()), space);
+    for (const Tensor& memory : {run.saved, space})
+      EXPECT_EQ(read(memory.rows(memory[0] - more, more)), Values(static_cast<std::size_t>(more), 255));
+  }
 }
 
 // A scalar of TUPE from [CLS] to the others would be such a constant: no output sees it and its gradient is zero.
 TEST_P(AttentionTest, AConstantAHeadOnTheRowOfClsChangesNothing) {
-  const Problem problem{{2, 3, 7, 5}, {7, 4}, 0.4, true, true};
+  const Problem problem{packing({7, 4}), 7, 3, 5, 0.4, true, true};
   const Run run = forward(problem);
   Values bias = read(run.bias);
   const Values constants = {3, -2, 0.5};
   for (std::size_t i = 0; i < bias.size(); ++i)
     if (i / 7 % 7 == 0) bias[i] += constants[i / 49];
-  const Tensor context = poisoned(run.context.shape()), probabilities = poisoned(run.probabilities.shape());
-  kernels::attention_forward(queue_, run.qkv, make(DType::f32, run.bias.shape(), bias), lengths(problem), 0.4F,
-                             site(problem), context, probabilities, workspace(problem));
-  expect_close(read(context), read(run.context), result_tolerance(), "context");
-  expect_close(read(probabilities), read(run.probabilities), result_tolerance(), "probabilities");
+  const Run shifted = forward(problem, run.qkv, make(DType::f32, run.bias.shape(), bias));
+  expect_close(read(shifted.context), read(run.context), result_tolerance(), "context");
 
-  const Values dbias = backward(problem, run, random(run.context.shape())).bias;
+  const Values dbias = backward(problem, run, random_rows(problem.packing, problem.width())).bias;
   for (std::size_t h = 0; h < 3; ++h) {
     double row = 0, size = 0;
     for (std::size_t n = 0; n < 7; ++n) {
@@ -252,25 +257,41 @@ TEST_P(AttentionTest, AConstantAHeadOnTheRowOfClsChangesNothing) {
 }
 
 TEST_P(AttentionTest, LargeScoresDoNotOverflow) {
-  const Problem problem{{1, 1, 2, 1}, {2}, 1.0, false, false};
-  const Tensor qkv = make({2, 3}, {1000, 1000, 1, 1000, 900, 2});
-  const Tensor context = poisoned({2, 1}), probabilities = poisoned({1, 1, 2, 2});
-  kernels::attention_forward(queue_, qkv, {}, lengths(problem), 1.0F, {}, context, probabilities, workspace(problem));
-  EXPECT_EQ(read(context), Values({1, 1}));
+  const Problem problem{packing({2}, 2), 2, 1, 1, 1.0, false, false};
+  const Run run = forward(problem, make({2, 3}, {1000, 1000, 1, 1000, 900, 2}), {});
+  EXPECT_EQ(read(run.context), Values({1, 1}));
+}
+
+TEST_P(AttentionTest, NotANumberShowsInItsSequenceOnly) {
+  const Problem problem{packing({5, 20}), 20, 2, 4, 0.5, true, false};
+  Values qkv = normal(problem.packing.rows * 24);
+  qkv[7 * 24 + 1] = NAN;
+  const Values context =
+      read(forward(problem, make({problem.packing.rows, 24}, qkv), random(DType::f32, {2, 20, 20})).context);
+  const Values first = rows_of(context, problem.packing, 0), second = rows_of(context, problem.packing, 1);
+  EXPECT_TRUE(std::ranges::all_of(first, [](double value) { return std::isfinite(value); }));
+  EXPECT_TRUE(std::ranges::any_of(second, [](double value) { return std::isnan(value); }));
 }
 
 TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
-  const Problem problem{{2, 2, 4, 3}, {4, 4}, 1.0, false, false};
-  const Tensor qkv = random({8, 18}), context = zeros({8, 6}), probabilities = zeros({2, 2, 4, 4});
-  const auto call = [&](const Tensor& in, const Tensor& bias, const Tensor& count, const Tensor& space) {
-    kernels::attention_forward(queue_, in, bias, count, 1.0F, {}, context, probabilities, space);
+  const Problem problem{packing({4, 4}, 8), 4, 2, 3, 1.0, false, false};
+  const Tensor qkv = random({8, 18}), context = zeros({8, 6});
+  const auto call = [&](const Tensor& in, const Tensor& bias, const Problem& rows, std::int64_t saved_less,
+                        std::int64_t space_less) {
+    kernels::attention_forward(queue_, problem.shape(), in, bias, 1.0F, site(rows), context,
+                               saved(problem, -saved_less), workspace(problem, -space_less));
   };
-  EXPECT_NO_THROW(call(qkv, {}, lengths(problem), workspace(problem)));
-  EXPECT_THROW(call(random({8, 15}), {}, lengths(problem), workspace(problem)), Error);
-  EXPECT_THROW(call(qkv, random(DType::f32, {2, 4, 5}), lengths(problem), workspace(problem)), Error);
-  EXPECT_THROW(call(qkv, {}, make(DType::i32, {2}, {4, -1}), workspace(problem)), Error) << "a negative length";
-  EXPECT_THROW(call(qkv, {}, make(DType::i32, {2}, {4, 5}), workspace(problem)), Error) << "length beyond T";
-  EXPECT_THROW(call(qkv, {}, lengths(problem), zeros(DType::u8, {64})), Error) << "workspace";
+  EXPECT_NO_THROW(call(qkv, {}, problem, 0, 0));
+  EXPECT_THROW(call(random({8, 15}), {}, problem, 0, 0), Error);
+  EXPECT_THROW(call(qkv, random(DType::f32, {2, 4, 5}), problem, 0, 0), Error);
+  EXPECT_THROW(call(qkv, {}, problem, 1, 0), Error) << "saved";
+  EXPECT_THROW(call(qkv, {}, problem, 0, 1), Error) << "workspace";
+  Problem other = problem;
+  other.packing = packing({4}, 7);
+  EXPECT_THROW(call(qkv, {}, other, 0, 0), Error) << "8 rows of 7";
+  if (!refuses_contents()) return;
+  other.packing = packing({5, 3}, 8);
+  EXPECT_THROW(call(qkv, {}, other, 0, 0), Error) << "a sequence longer than T";
 }
 
 }  // namespace

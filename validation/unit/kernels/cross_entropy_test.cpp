@@ -72,7 +72,7 @@ TEST_P(CrossEntropyTest, ThroughALargeVocabularyTheGradientSumsToZero) {
   for (std::size_t r = 0; r < 2; ++r) {
     const Values row(result.dlogits.begin() + static_cast<std::ptrdiff_t>(r) * vocabulary,
                      result.dlogits.begin() + static_cast<std::ptrdiff_t>(r + 1) * vocabulary);
-    EXPECT_NEAR(dot(row, Values(row.size(), 1.0)), 0, GetParam() == DType::bf16 ? 1e-2 : 1e-5);
+    EXPECT_NEAR(dot(row, Values(row.size(), 1.0)), 0, storage() == DType::bf16 ? 1e-2 : 1e-5);
   }
 }
 
@@ -125,7 +125,7 @@ TEST_P(CrossEntropyTest, ALogitThatIsNotFiniteShowsInItsLossAndGradientOnly) {
 }
 
 TEST_P(CrossEntropyTest, TheGradientMayReplaceTheLogits) {
-  if (GetParam() != DType::f32) GTEST_SKIP() << "another type than the logits'";
+  if (storage() != DType::f32) GTEST_SKIP() << "another type than the logits'";
   const Tensor logits = random(DType::f32, {3, 257});
   const Values apart = run(logits, {0, 100, 256}, 0, 3, 0.1).dlogits;
   kernels::softmax_cross_entropy(queue_, logits, make(DType::i32, {3}, {0, 100, 256}), 0, make(DType::i32, {1}, {3}),
@@ -134,10 +134,11 @@ TEST_P(CrossEntropyTest, TheGradientMayReplaceTheLogits) {
 }
 
 TEST_P(CrossEntropyTest, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(run(random(DType::bf16, {2, 3}), {0, 0}, 0, 2, 1), Error) << "logits are f32";
+  if (!refuses_contents()) return;
   const Tensor logits = random(DType::f32, {2, 3});
   EXPECT_THROW(run(logits, {0, 3}, 0, 2, 1), Error) << "label 3 of 3";
   EXPECT_THROW(run(logits, {0, -1}, 0, 2, 1), Error);
-  EXPECT_THROW(run(random(DType::bf16, {2, 3}), {0, 0}, 0, 2, 1), Error) << "logits are f32";
 }
 
 }  // namespace

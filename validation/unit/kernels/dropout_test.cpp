@@ -1,5 +1,7 @@
 #include "kernels/dropout.hpp"
 
+#include <algorithm>
+
 #include "op_test.hpp"
 
 namespace tenfold::test {
@@ -11,52 +13,50 @@ TENFOLD_F32_AND_BF16(DropoutTest);
 constexpr double rate = 0.1;
 
 TEST_P(DropoutTest, KeepsWhatTheContractSays) {
-  struct Case {
-    std::int64_t length, width;
+  for (const std::int64_t width : {1, 5, 257, 2500})
+    for (const std::vector<std::int64_t>& lengths :
+         {std::vector<std::int64_t>{1}, {3, 1, 0}, {0, 17, 4, 0, 1, 33}, {}}) {
+      Packing rows = packing(lengths);
+      if (!lengths.empty()) rows.samples.back() = 5'000'000'000;
+      const kernels::Dropout site = dropout(rate, rows);
+      const Tensor x = random_rows(rows, width), y = poisoned({rows.rows, width});
+      kernels::dropout_forward(queue_, x, site, y);
+      Values expected = filled_rows(read(x), rows);
+      const Values factors = dropout_factors(rate, site.key, dropout_step, rows, width);
+      for (std::size_t i = 0; i < expected.size(); ++i) expected[i] *= factors[i];
+      expect_close(read(y), expected, tolerance());
+      kernels::dropout_backward(queue_, x, site, x);
+      EXPECT_EQ(read(x), read(y)) << "backward, in place, is the same map";
+    }
+}
+
+TEST_P(DropoutTest, WithoutARateOnlyRowsOfNoSequenceGo) {
+  const Packing rows = packing({2, 0, 3}, 7);
+  const Tensor x = random_rows(rows, 9), y = poisoned({7, 9});
+  kernels::Dropout site = dropout(0, rows);
+  site.step = {};
+  kernels::dropout_forward(queue_, x, site, y);
+  EXPECT_EQ(read(y), filled_rows(read(x), rows));
+}
+
+TEST_P(DropoutTest, ASampleKeepsItsMaskWhereverItLies) {
+  const std::int64_t width = 33;
+  const auto masked = [&](const Packing& rows, std::int64_t step) {
+    const Tensor ones = make({rows.rows, width}, Values(static_cast<std::size_t>(rows.rows * width), 1.0));
+    const Tensor y = poisoned(ones.shape());
+    kernels::dropout_forward(queue_, ones, dropout(rate, rows, step), y);
+    return read(y);
   };
-  for (const Case& c : {Case{1, 1}, Case{3, 5}, Case{4, 257}, Case{2, 2500}}) {
-    const Values samples = {3, 5'000'000'000, 11};
-    const kernels::Dropout site = dropout(rate, samples);
-    const Tensor lengths = make(DType::i32, {3}, {static_cast<double>(c.length), 1, 0});
-    const Tensor x = random({3 * c.length, c.width});
-    const Tensor y = poisoned({3 * c.length, c.width});
-    kernels::dropout_forward(queue_, x, lengths, site, y);
-    const Values valid = read(lengths);
-    Values expected = read(x);
-    for (std::int64_t b = 0; b < 3; ++b)
-      for (std::int64_t e = 0; e < c.length * c.width; ++e) {
-        const auto at = static_cast<std::size_t>(b * c.length * c.width + e);
-        const auto sample = static_cast<std::size_t>(b);
-        expected[at] *= static_cast<double>(e / c.width) < valid[sample]
-                            ? dropout_factor(rate, site.key, 7, static_cast<std::int64_t>(samples[sample]), e)
-                            : 0;
-      }
-    expect_close(read(y), expected, tolerance());
-    kernels::dropout_backward(queue_, x, lengths, site, x);
-    EXPECT_EQ(read(x), read(y)) << "backward, in place, is the same map";
+  const Packing rows = packing({4, 1, 19, 7});
+  Packing turned = packing({7, 19, 1, 4}, 40);
+  std::reverse_copy(rows.samples.begin(), rows.samples.end(), turned.samples.begin());
+  const Values among = masked(rows, 7), others = masked(turned, 7);
+  for (std::size_t b = 0; b < 4; ++b) {
+    const Packing alone = rows.alone(b);
+    EXPECT_EQ(rows_of(masked(alone, 7), alone, 0), rows_of(among, rows, b)) << "sequence " << b;
+    EXPECT_EQ(rows_of(others, turned, 3 - b), rows_of(among, rows, b)) << "sequence " << b;
   }
-}
-
-TEST_P(DropoutTest, WithoutARateOnlyPaddingGoes) {
-  const Tensor x = random({6, 9});
-  const Tensor y = poisoned({6, 9});
-  kernels::dropout_forward(queue_, x, make(DType::i32, {2}, {2, 3}), {}, y);
-  Values expected = read(x);
-  std::fill(expected.begin() + 18, expected.begin() + 27, 0.0);
-  EXPECT_EQ(read(y), expected);
-}
-
-TEST_P(DropoutTest, ASampleKeepsItsMaskInAnyBatch) {
-  const std::int64_t length = 4, width = 33;
-  const Tensor ones = make({2 * length, width}, Values(2 * length * width, 1.0));
-  const Tensor both = poisoned({2 * length, width});
-  const Tensor alone = poisoned({length, width});
-  const Tensor full = make(DType::i32, {2}, {4, 4});
-  kernels::dropout_forward(queue_, ones, full, dropout(rate, {8, 9}), both);
-  kernels::dropout_forward(queue_, ones.rows(0, length), full.rows(0, 1), dropout(rate, {9}), alone);
-  EXPECT_EQ(read(both.rows(length, length)), read(alone));
-  kernels::dropout_forward(queue_, ones.rows(0, length), full.rows(0, 1), dropout(rate, {9}, 8), both.rows(0, length));
-  EXPECT_NE(read(both.rows(0, length)), read(alone)) << "another step";
+  EXPECT_NE(masked(rows, 8), among) << "another step";
 }
 
 // Counts of dropped elements in cells of 1000 are binomial: the sum of squared standard scores over 1000 cells is
@@ -65,9 +65,8 @@ TEST_P(DropoutTest, DropsAtItsRateIndependently) {
   const std::int64_t length = 100, width = 1000, batch = 10;
   const Tensor x = make({batch * length, width}, Values(static_cast<std::size_t>(batch * length * width), 1.0));
   const Tensor y = poisoned({batch * length, width});
-  Values samples;
-  for (int b = 0; b < batch; ++b) samples.push_back(b);
-  kernels::dropout_forward(queue_, x, make(DType::i32, {batch}, Values(10, 100.0)), dropout(rate, samples), y);
+  const Packing rows = packing(std::vector<std::int64_t>(batch, length), batch * length);
+  kernels::dropout_forward(queue_, x, dropout(rate, rows), y);
   const Values out = read(y);
   const auto chi_square = [&](std::size_t stride_cell, std::size_t stride_element) {
     double sum = 0;
@@ -87,12 +86,23 @@ TEST_P(DropoutTest, DropsAtItsRateIndependently) {
 
 TEST_P(DropoutTest, RefusesWhatDoesNotFit) {
   const Tensor x = random({6, 4});
-  const Tensor lengths = make(DType::i32, {3}, {2, 2, 2});
-  EXPECT_THROW(kernels::dropout_forward(queue_, x, lengths, dropout(rate, {1, 2}), x), Error) << "samples";
-  EXPECT_THROW(kernels::dropout_forward(queue_, x, lengths, dropout(1, {1, 2, 3}), x), Error) << "rate 1";
-  EXPECT_THROW(kernels::dropout_forward(queue_, x, make(DType::i32, {4}, Values(4, 1.0)), {}, x), Error)
-      << "6 rows of 4";
-  EXPECT_THROW(kernels::dropout_forward(queue_, x, lengths, {}, zeros({6, 5})), Error);
+  const Packing rows = packing({2, 2, 2}, 6);
+  kernels::Dropout site = dropout(rate, rows);
+  site.rows.samples = pack(packing({2, 2}, 6)).samples;
+  EXPECT_THROW(kernels::dropout_forward(queue_, x, site, x), Error) << "samples";
+  EXPECT_THROW(kernels::dropout_forward(queue_, x, dropout(1, rows), x), Error) << "rate 1";
+  EXPECT_THROW(kernels::dropout_forward(queue_, x, dropout(0, packing({2, 2}, 5)), x), Error) << "6 rows of 5";
+  EXPECT_THROW(kernels::dropout_forward(queue_, x, dropout(0, rows), zeros({6, 5})), Error);
+}
+
+TEST_P(DropoutTest, RefusesSequencesThatDoNotLieInTheRows) {
+  if (!refuses_contents()) GTEST_SKIP() << "this device does not look";
+  const Tensor x = random({6, 4});
+  kernels::Dropout site = dropout(rate, packing({2, 2, 2}, 6));
+  for (const Values& offsets : {Values{0, 2, 4, 7}, {0, 4, 2, 6}, {1, 2, 4, 6}}) {
+    site.rows.offsets = integers(offsets);
+    EXPECT_THROW(kernels::dropout_forward(queue_, x, site, x), Error);
+  }
 }
 
 }  // namespace

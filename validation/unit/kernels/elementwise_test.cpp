@@ -9,7 +9,7 @@ namespace tenfold::test {
 namespace {
 
 class ElementwiseTest : public OpTest {};
-INSTANTIATE_TEST_SUITE_P(Storage, ElementwiseTest, ::testing::Values(DType::f32), storage_name);
+TENFOLD_F32(ElementwiseTest);
 
 TEST_P(ElementwiseTest, ConversionRoundsToNearestEven) {
   const auto from_bits = [](std::uint32_t bits) { return static_cast<double>(std::bit_cast<float>(bits)); };
@@ -60,18 +60,32 @@ TEST_P(ElementwiseTest, ConversionLosesAtMostHalfAUnit) {
 
 TEST_P(ElementwiseTest, NormalNumbersAreAFunctionOfKeyAndIndex) {
   const Tensor longer = zeros({20'000}), shorter = zeros({9'001}), other = zeros({20'000});
-  kernels::fill_normal(queue_, 5, 0, 1, longer);
-  kernels::fill_normal(queue_, 5, 0, 1, shorter);
-  kernels::fill_normal(queue_, 6, 0, 1, other);
+  kernels::fill_normal(queue_, 5, 0, 1, 0, longer);
+  kernels::fill_normal(queue_, 5, 0, 1, 0, shorter);
+  kernels::fill_normal(queue_, 6, 0, 1, 0, other);
   const Values values = read(longer);
   EXPECT_TRUE(std::equal(values.begin(), values.begin() + 9'001, read(shorter).begin()));
   EXPECT_NEAR(dot(values, read(other)) / 20'000, 0, 5 / std::sqrt(20'000.0)) << "keys are independent";
 }
 
+TEST_P(ElementwiseTest, PartsOfNormalNumbersAreThoseOfTheWhole) {
+  const Tensor whole = zeros({20'000});
+  kernels::fill_normal(queue_, 5, 1, 3, 0, whole);
+  const Values values = read(whole);
+  for (const std::int64_t first : {1, 2, 3, 255, 8'191, 8'192, 19'999})
+    for (const std::int64_t count : {1, 2, 5, 300}) {
+      if (first + count > 20'000) continue;
+      const Tensor part = zeros({count});
+      kernels::fill_normal(queue_, 5, 1, 3, first, part);
+      const auto begin = values.begin() + first;
+      EXPECT_EQ(read(part), Values(begin, begin + count)) << count << " from " << first;
+    }
+}
+
 TEST_P(ElementwiseTest, NormalNumbersAreNormal) {
   const std::int64_t count = 400'000;
   const Tensor tensor = zeros({count});
-  kernels::fill_normal(queue_, 77, 2, 0.5, tensor);
+  kernels::fill_normal(queue_, 77, 2, 0.5, 0, tensor);
   Values values = read(tensor);
   const double n = static_cast<double>(count);
   double mean = 0, square = 0, neighbour = 0;

@@ -40,9 +40,10 @@ TEST_P(GatherRowsTest, ScatterIsTheGradientOfGather) {
 
 TEST_P(GatherRowsTest, RefusesWhatDoesNotFit) {
   const Tensor x = random({4, 3}), out = zeros({2, 3}), index = make(DType::i32, {2}, {0, 4});
+  EXPECT_THROW(kernels::scatter_rows(queue_, zeros({2, 2}), index, make(DType::i32, {1}, {1}), x), Error) << "width";
+  if (!refuses_contents()) return;
   EXPECT_THROW(kernels::gather_rows(queue_, x, index, make(DType::i32, {1}, {2}), out), Error) << "row 4 of 4";
   EXPECT_THROW(kernels::gather_rows(queue_, x, index, make(DType::i32, {1}, {3}), out), Error) << "3 of 2";
-  EXPECT_THROW(kernels::scatter_rows(queue_, zeros({2, 2}), index, make(DType::i32, {1}, {1}), x), Error) << "width";
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST_P(LinearTest, BackwardInputAgreesWithTheDefinition) {
     const Values expected =
         product(size.rows, size.in, size.out, element(values, size.out, false), element(w, size.in, false));
     const Tensor dx = poisoned({size.rows, size.in});
-    kernels::linear_backward_input(queue_, dy, weight, dx);
+    kernels::linear_backward_input(queue_, dy, weight, dx, false);
     expect_close(read(dx), expected, result_tolerance(), "dx");
     const Values before = read(dx);
     kernels::linear_backward_input(queue_, dy, weight, dx, true);
@@ -103,7 +103,7 @@ TEST_P(LinearTest, BackwardIsTheGradient) {
                dy = random({size.rows, size.out});
   const Tensor dx = poisoned({size.rows, size.in});
   const Tensor dweight = zeros(DType::f32, {size.out, size.in}), dbias = zeros(DType::f32, {size.out});
-  kernels::linear_backward_input(queue_, dy, weight, dx);
+  kernels::linear_backward_input(queue_, dy, weight, dx, false);
   kernels::linear_backward_weight(queue_, dy, x, dweight, dbias);
   const Values in = read(x), w = read(weight), b(static_cast<std::size_t>(size.out), 0.5), upstream = read(dy);
   const auto gradient = [&](const std::function<Values(const Values&)>& output, const Values& point) {
@@ -163,9 +163,9 @@ TEST_P(LinearTest, NotANumberPassesThrough) {
 
 TEST_P(LinearTest, TheYardstickGrowsWithTheProduct) {
   for (const auto layout : {kernels::OperandLayout::packed, kernels::OperandLayout::row_major}) {
-    const double small = kernels::measure_matmul(queue_, GetParam(), layout, 64, 20);
+    const double small = kernels::measure_matmul(queue_, storage(), layout, 64, 20);
     EXPECT_GT(small, 0);
-    EXPECT_GT(kernels::measure_matmul(queue_, GetParam(), layout, 512, 3), 10 * small) << "512 times the operations";
+    EXPECT_GT(kernels::measure_matmul(queue_, storage(), layout, 512, 3), 10 * small) << "512 times the operations";
   }
 }
 

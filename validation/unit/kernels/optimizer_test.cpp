@@ -9,8 +9,9 @@ namespace {
 
 class OptimizerTest : public OpTest {
  protected:
-  kernels::AdamWStep step(double learning_rate, double correction, double norm) {
-    return {make(DType::f32, {1}, {learning_rate}), make(DType::f32, {1}, {correction}), make(DType::f32, {1}, {norm})};
+  /// The t-th update, not skipped.
+  kernels::AdamWStep step(double learning_rate, double norm, double t) {
+    return {scalar(DType::f32, learning_rate), scalar(DType::f32, norm), scalar(DType::i32, 0), scalar(DType::i64, t)};
   }
   double norm_of(const Tensor& gradient) {
     const Tensor norm = zeros(DType::f32, {1});
@@ -18,7 +19,7 @@ class OptimizerTest : public OpTest {
     return read(norm)[0];
   }
 };
-INSTANTIATE_TEST_SUITE_P(Storage, OptimizerTest, ::testing::Values(DType::f32), storage_name);
+TENFOLD_F32(OptimizerTest);
 
 TEST_P(OptimizerTest, NormOfKnownVectors) {
   EXPECT_EQ(norm_of(make({3}, {2, 3, 6})), 7);
@@ -43,7 +44,7 @@ TEST_P(OptimizerTest, NormShowsWhatIsNotFinite) {
 TEST_P(OptimizerTest, OneStepByHand) {
   const Tensor weight = make({1}, {2}), m = zeros({1}), v = zeros({1});
   const kernels::AdamW settings{0.9, 0.98, 1e-6, 0.01, 0};
-  kernels::adamw(queue_, settings, step(0.1, 1.41421356, 100), make({1}, {0.5}), weight, m, v);
+  kernels::adamw(queue_, settings, step(0.1, 100, 1), make({1}, {0.5}), weight, m, v);
   EXPECT_NEAR(read(m)[0], 0.05, 5e-9);
   EXPECT_NEAR(read(v)[0], 0.005, 5e-10);
   EXPECT_NEAR(read(weight)[0], 1.8980014142, 2e-7);
@@ -54,7 +55,7 @@ TEST_P(OptimizerTest, OneStepByHand) {
 TEST_P(OptimizerTest, EpsilonStandsOutsideTheBiasCorrection) {
   const Tensor weight = zeros({1}), m = zeros({1}), v = zeros({1});
   const kernels::AdamW settings{0.9, 0.98, 1e-6, 0.01, 0};
-  kernels::adamw(queue_, settings, step(1, 1.41421356, 1), make({1}, {1e-6}), weight, m, v);
+  kernels::adamw(queue_, settings, step(1, 1, 1), make({1}, {1e-6}), weight, m, v);
   EXPECT_NEAR(read(weight)[0], -0.123899343, 1e-6);
 }
 
@@ -69,8 +70,9 @@ TEST_P(OptimizerTest, ManyStepsFollowTheRecurrence) {
     const Tensor gradient = random({count}, t % 2 == 0 ? 1.0 : 0.01);  // norms above and below the clip
     kernels::global_norm(queue_, gradient, norm);
     const kernels::AdamW settings{beta1, beta2, epsilon, decay, clip_norm};
-    kernels::adamw(queue_, settings, {make({1}, {learning_rate}), make({1}, {correction}), norm}, gradient, weight, m,
-                   v);
+    kernels::AdamWStep at = step(learning_rate, 0, t);
+    at.norm = norm;
+    kernels::adamw(queue_, settings, at, gradient, weight, m, v);
     const Values g = read(gradient);
     const double length = std::sqrt(dot(g, g));
     EXPECT_NEAR(read(norm)[0] / length, 1, 1e-6);
@@ -87,10 +89,56 @@ TEST_P(OptimizerTest, ManyStepsFollowTheRecurrence) {
   expect_close(read(weight), w, 1e-5, "weight");
 }
 
+TEST_P(OptimizerTest, AStepIsSkippedWhereNormOrSumsAreNotFinite) {
+  struct Case {
+    double norm;
+    Values sums;
+    bool skipped;
+  };
+  const double nan = NAN, infinite = INFINITY;
+  for (const Case& c : {Case{3, {1, -2, 0}, false},
+                        {0, {}, false},
+                        {3e38, {1e300}, false},
+                        {nan, {1, 2, 3}, true},
+                        {infinite, {1, 2, 3}, true},
+                        {3, {nan, 2, 3}, true},
+                        {3, {1, 2, nan}, true},
+                        {3, {1, -infinite}, true},
+                        {nan, {nan}, true}}) {
+    const Tensor sums = make(DType::f64, {static_cast<std::int64_t>(c.sums.size())}, c.sums);
+    for (const double before : {0.0, 1.0}) {  // what the flag was at the step before
+      const Tensor skipped = scalar(DType::i32, before), updates = scalar(DType::i64, 5'000'000'000);
+      kernels::judge_step(queue_, scalar(DType::f32, c.norm), sums, skipped, updates);
+      EXPECT_EQ(read(skipped)[0], c.skipped ? 1 : 0) << "norm " << c.norm;
+      EXPECT_EQ(read(updates)[0], c.skipped ? 5e9 : 5e9 + 1) << "norm " << c.norm;
+    }
+  }
+}
+
+// The gradient, the norm and the rate of a skipped step are what made it one, and must reach nothing.
+TEST_P(OptimizerTest, ASkippedStepChangesNothing) {
+  const std::int64_t count = 20'011;
+  const Tensor gradient = make({count}, Values(static_cast<std::size_t>(count), NAN));
+  const Tensor weight = random({count}), m = random({count}), v = make({count}, Values(std::size_t{20'011}, 0.5));
+  const Values before_weight = read(weight), before_m = read(m), before_v = read(v);
+  kernels::AdamWStep at = step(0.1, 0, 3);
+  kernels::global_norm(queue_, gradient, at.norm);
+  kernels::judge_step(queue_, at.norm, scalar(DType::f64, 1), at.skipped, at.updates);
+  kernels::adamw(queue_, {0.9, 0.98, 1e-6, 0.01, 1}, at, gradient, weight, m, v);
+  EXPECT_EQ(read(at.updates)[0], 3);
+  EXPECT_EQ(read(weight), before_weight);
+  EXPECT_EQ(read(m), before_m);
+  EXPECT_EQ(read(v), before_v);
+}
+
 TEST_P(OptimizerTest, RefusesWhatDoesNotFit) {
-  const Tensor a = zeros({3}), b = zeros({4});
+  const Tensor a = zeros({3}), b = zeros({4}), one = zeros({1});
   EXPECT_THROW(kernels::adamw(queue_, {}, step(1, 1, 1), a, a, b, a), Error);
   EXPECT_THROW(kernels::global_norm(queue_, a, b), Error);
+  kernels::AdamWStep at = step(1, 1, 1);
+  at.updates = one;
+  EXPECT_THROW(kernels::adamw(queue_, {}, at, a, a, a, a), Error) << "a count in f32";
+  EXPECT_THROW(kernels::judge_step(queue_, one, zeros({2}), at.skipped, scalar(DType::i64, 0)), Error) << "f32 sums";
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ class PositionBiasTest : public OpTest {
     return bias;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Storage, PositionBiasTest, ::testing::Values(DType::f32), storage_name);
+TENFOLD_F32(PositionBiasTest);
 
 TEST_P(PositionBiasTest, ForwardAgreesWithTheDefinition) {
   for (const Variant& variant : variants)

@@ -11,15 +11,14 @@ namespace {
 
 class SampleTokensTest : public OpTest {
  protected:
-  kernels::Draws draws(const Values& samples, std::int64_t length, double step = 3) {
-    return {stream_key(1, "sampling"), make(DType::i64, {1}, {step}),
-            make(DType::i64, {static_cast<std::int64_t>(samples.size())}, samples), length};
+  kernels::Draws draws(const Packing& packing, double step = 3) {
+    return {pack(packing), stream_key(1, "sampling"), scalar(DType::i64, step)};
   }
-  Values sample(const Tensor& logits, const Values& rows, double count, const Values& excluded,
+  Values sample(const Tensor& logits, const Values& places, double count, const Values& excluded,
                 const kernels::Draws& keys, std::int64_t first = 0) {
-    const Tensor tokens = make(DType::i32, {logits[0]}, Values(rows.size(), 99));
-    kernels::sample_tokens(queue_, logits, make(DType::i32, {logits[0]}, rows), first, make(DType::i32, {1}, {count}),
-                           make(DType::i32, {static_cast<std::int64_t>(excluded.size())}, excluded), keys, tokens);
+    const Tensor tokens = poisoned(DType::i32, {logits[0]});
+    kernels::sample_tokens(queue_, logits, integers(places), first, integers({count}), integers(excluded), keys,
+                           tokens);
     return read(tokens);
   }
   Values range(std::int64_t count) {
@@ -35,12 +34,13 @@ class SampleTokensTest : public OpTest {
     const Tensor logits = make(DType::f32, {batch * length, static_cast<std::int64_t>(row.size())}, all);
     Counts counts;
     for (int step = 0; step < steps; ++step)
-      for (double token : sample(logits, range(batch * length), 4096, excluded, draws(range(batch), length, step)))
+      for (double token : sample(logits, range(batch * length), 4096, excluded,
+                                 draws(packing(std::vector<std::int64_t>(batch, length)), step)))
         ++counts[{static_cast<int>(token)}];
     return counts;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Storage, SampleTokensTest, ::testing::Values(DType::f32), storage_name);
+TENFOLD_F32(SampleTokensTest);
 
 TEST_P(SampleTokensTest, FollowsTheSoftmaxWithoutTheExcluded) {
   const Values logits{1, -0.5, 3, 0.2, 2.9, -4, 0};
@@ -74,36 +74,39 @@ TEST_P(SampleTokensTest, AShiftOfAllLogitsLeavesTheLaw) {
 }
 
 TEST_P(SampleTokensTest, ADrawBelongsToItsSampleAndPositionWhereverTheyLie) {
-  const std::int64_t length = 16, vocabulary = 600;
+  const std::int64_t vocabulary = 600;
+  const Packing rows = packing({16, 0, 3, 29});
   const Tensor logits = random(DType::f32, {48, vocabulary});
-  const Values whole = sample(logits, range(48), 48, {}, draws({10, 11, 12}, length));
-  const Values x = read(logits);
-  for (std::size_t n : {0U, 17U, 40U, 47U}) {
-    const auto begin = x.begin() + static_cast<std::ptrdiff_t>(n * vocabulary);
-    const Tensor row = make(DType::f32, {1, vocabulary}, Values(begin, begin + vocabulary));
-    const double sample_index = 10 + static_cast<double>(n / length), t = static_cast<double>(n % length);
-    EXPECT_EQ(sample(row, {t}, 1, {}, draws({sample_index}, length)), Values{whole[n]});
-    EXPECT_EQ(sample(row, {t + 2.0 * length}, 1, {}, draws({3, 4, sample_index}, length)), Values{whole[n]});
+  const Values whole = sample(logits, range(48), 48, {}, draws(rows));
+  const std::vector<Packing::Place> places = rows.places();
+  for (std::size_t n : {0U, 15U, 16U, 18U, 19U, 40U, 47U}) {
+    const Tensor row = logits.rows(static_cast<std::int64_t>(n), 1);
+    const auto t = static_cast<double>(places[n].position);
+    Packing alone = rows.alone(places[n].sequence);
+    EXPECT_EQ(sample(row, {t}, 1, {}, draws(alone)), Values{whole[n]}) << "row " << n;
+    alone.lengths.insert(alone.lengths.begin(), {7, 0, 50});
+    alone.samples.insert(alone.samples.begin(), {3, 4, 5});
+    alone.rows = 120;
+    EXPECT_EQ(sample(row, {t + 57}, 1, {}, draws(alone)), Values{whole[n]}) << "row " << n;
   }
 }
 
 TEST_P(SampleTokensTest, DrawsDifferBetweenPositionsSamplesAndSteps) {
   const Tensor logits = zeros(DType::f32, {64, 5000});
-  const Values drawn = sample(logits, range(64), 64, {}, draws({1, 2}, 32));
+  const Packing rows = packing({32, 32});
+  const Values drawn = sample(logits, range(64), 64, {}, draws(rows));
   std::vector<double> distinct(drawn);
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   EXPECT_GT(distinct.size(), 60U);
-  EXPECT_NE(sample(logits, range(64), 64, {}, draws({1, 2}, 32, 4)), drawn);
+  EXPECT_NE(sample(logits, range(64), 64, {}, draws(rows, 4)), drawn);
 }
 
 TEST_P(SampleTokensTest, ChunksOfRowsGiveWhatTheWholeGives) {
   const Tensor logits = random(DType::f32, {40, 300});
-  const kernels::Draws keys = draws({1, 2, 3, 4}, 10);
-  const Values whole = sample(logits, range(40), 33, {}, keys);
-  const Values chunk =
-      sample(logits.rows(20, 20),
-             Values{20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39}, 33, {}, keys, 20);
+  const kernels::Draws keys = draws(packing({10, 3, 0, 27}));
+  const Values whole = sample(logits, range(40), 33, {}, keys), all = range(40);
+  const Values chunk = sample(logits.rows(20, 20), Values(all.begin() + 20, all.end()), 33, {}, keys, 20);
   for (std::size_t r = 0; r < 20; ++r) {
     EXPECT_EQ(chunk[r], whole[20 + r]);
     EXPECT_EQ(chunk[r] == -1, r >= 13) << "rows beyond the count";
@@ -112,13 +115,15 @@ TEST_P(SampleTokensTest, ChunksOfRowsGiveWhatTheWholeGives) {
 
 TEST_P(SampleTokensTest, RowsThatAreNotFiniteEnd) {
   const Tensor logits = make(DType::f32, {3, 2}, {NAN, NAN, INFINITY, 1, 0, NAN});
-  EXPECT_EQ(sample(logits, {0, 1, 2}, 3, {}, draws({1}, 3)), (Values{-1, -1, 0}));
+  EXPECT_EQ(sample(logits, {0, 1, 2}, 3, {}, draws(packing({3}, 3))), (Values{-1, -1, 0}));
 }
 
 TEST_P(SampleTokensTest, RefusesWhatDoesNotFit) {
+  if (!refuses_contents()) GTEST_SKIP() << "this device does not look";
   const Tensor logits = random(DType::f32, {2, 3});
-  EXPECT_THROW(sample(logits, {0, 4}, 2, {}, draws({1, 2}, 2)), Error) << "row 4 of 4";
-  EXPECT_THROW(sample(logits, {0, 1}, 2, {3}, draws({1, 2}, 2)), Error) << "token 3 of 3";
+  EXPECT_THROW(sample(logits, {0, 6}, 2, {}, draws(packing({2, 2}, 6))), Error) << "row 6 of 6";
+  EXPECT_THROW(sample(logits, {0, 4}, 2, {}, draws(packing({2, 2}, 6))), Error) << "a row of no sequence";
+  EXPECT_THROW(sample(logits, {0, 1}, 2, {3}, draws(packing({2, 2}, 6))), Error) << "token 3 of 3";
 }
 
 }  // namespace

@@ -6,8 +6,9 @@ namespace tenfold::test {
 namespace {
 
 class StatisticsTest : public OpTest {};
+TENFOLD_F32(StatisticsTest);
 
-TEST_F(StatisticsTest, JointCountsAddUpPairs) {
+TEST_P(StatisticsTest, JointCountsAddUpPairs) {
   const Values first{0, 1, 1, 0, 1, 0, 0}, second{0, 1, 9, 2, 0, 0, 1};
   const Tensor sums = make(DType::f64, {6}, {10, 0, 0, 0, 0, 0});
   kernels::add_joint_counts(queue_, make(DType::i32, {7}, first), make(DType::i32, {7}, second), sums);
@@ -17,7 +18,7 @@ TEST_F(StatisticsTest, JointCountsAddUpPairs) {
   EXPECT_EQ(read(sums), expected);
 }
 
-TEST_F(StatisticsTest, LabelRanksCountTheGreaterLogitsOfValidRows) {
+TEST_P(StatisticsTest, LabelRanksCountTheGreaterLogitsOfValidRows) {
   constexpr std::int64_t rows = 7, vocabulary = 37;
   const Tensor logits = random(DType::f32, {rows, vocabulary});
   const Values values = read(logits);
