@@ -86,8 +86,7 @@ std::vector<Option> build() {
       {"data.global_batch", model, field(&S::data, &Data::global_batch, between(1, many)), "sequences",
        "sequences a step over all ranks"},
       {"data.micro_batch", model | elastic, field(&S::data, &Data::micro_batch, between(1, many)), "sequences",
-       "row budget of a forward pass in sequences of full length, filled with whole sequences; auto: 32, or a rank's "
-       "share"},
+       "row budget of a pass, in sequences of full length; auto: 32, or a rank's share if less"},
 
       {"corpus.text", needed_by(prepare), repeated(&S::corpus, &Corpus::text), "",
        "text file, plain or gzip: one paragraph a line, a blank line between documents"},
@@ -153,9 +152,7 @@ std::vector<Option> build() {
       {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
        "the same at the last step, linear in between; auto: as temperature", &exact_sampling},
       {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
-       "exact: distinct, without the truth; released: as the released code, all tokens but [PAD] and [NOTA], repeats "
-       "too",
-       &multiple_choice},
+       "exact: distinct, not the truth; released: as the released code, all but [PAD] and [NOTA]", &multiple_choice},
 
       {"notes.enabled", model, field(&S::notes, &Notes::enabled), "", "take notes on rare words"},
       {"notes.mix", model, field(&S::notes, &Notes::mix, between(0, 1)), "", "share of the note in a rare word's input",

@@ -59,16 +59,11 @@ def read_integers(data):
 
 
 def read_batch(file, objective):
-    batch, count = file["batch"], int(file.attrs["selected"])
-    fields = dict(
-        tokens=read_integers(batch["tokens"]),
-        original=read_integers(batch["original"]),
-        lengths=read_integers(batch["lengths"]),
-        selected_rows=read_integers(batch["selected_rows"])[:count],
-        labels=read_integers(batch["labels"])[:count],
-    )
+    batch = file["batch"]
+    names = ("tokens", "original", "lengths", "selected_rows", "labels")
+    fields = {name: read_integers(batch[name]) for name in names}
     if objective.kind != "mlm":
-        fields["corrupted"] = read_integers(file["draws/corrupted"]).view_as(fields["tokens"])
+        fields["corrupted"] = read_integers(file["draws/corrupted"]).clamp(min=PAD).view_as(fields["tokens"])
     if objective.kind == "multiple-choice":
         fields.update(candidates=read_integers(file["draws/candidates"]), answers=read_integers(file["draws/labels"]))
     return objectives.Batch(**fields)
@@ -78,11 +73,11 @@ def read_notes(file, ini):
     section = ini["notes"]
     if not section.getboolean("enabled"):
         return None
-    group, count = file["notes"], int(file.attrs["notes"])
+    group = file["notes"]
     return reference.Notes(
-        begin=read_integers(group["begin"])[:count],
-        end=read_integers(group["end"])[:count],
-        vectors=torch.tensor(group["vectors"][:count], dtype=torch.float64),
+        begin=read_integers(group["begin"]),
+        end=read_integers(group["end"]),
+        vectors=torch.tensor(group["vectors"][()], dtype=torch.float64),
         mix=section.getfloat("mix"),
         rescale=section.getboolean("rescale"),
     )
@@ -90,9 +85,9 @@ def read_notes(file, ini):
 
 def read_windows(file):
     """Rows [n] at which the windows of new notes begin and end, and the new notes [n, d]."""
-    group, count = file["notes"], int(file.attrs["windows"])
-    pooled = torch.tensor(group["pooled"][:count], dtype=torch.float64)
-    return read_integers(group["window_begin"])[:count], read_integers(group["window_end"])[:count], pooled
+    group = file["notes"]
+    return (*(read_integers(group[f"window_{side}"]) for side in ("begin", "end")),
+            torch.tensor(group["pooled"][()], dtype=torch.float64))
 
 
 def read_tensors(group):
@@ -109,7 +104,13 @@ def name_failures(shapes, tensors, kind):
     return lines
 
 
-def batch_failures(batch, notes):
+def never_drawn(ini):
+    """Tokens that have no mass where a small network draws."""
+    released = ini["objective"].get("sampling") == "released"
+    return torch.tensor([PAD, NOTA] if released else [PAD, CLS, MASK, NOTA])
+
+
+def batch_failures(batch, notes, ini):
     """Laws of masking and of notes, one line for each that is broken."""
     original, selected = batch.original.flatten(), torch.zeros(batch.original.numel(), dtype=torch.bool)
     selected[batch.selected_rows] = True
@@ -123,7 +124,8 @@ def batch_failures(batch, notes):
     if batch.corrupted is not None:
         laws["only selected tokens are replaced"] = bool((batch.corrupted.flatten() == original)[~selected].all())
         drawn = batch.corrupted.flatten()[selected]
-        laws["no control token is drawn"] = not torch.isin(drawn, torch.tensor([PAD, CLS, MASK, NOTA])).any()
+        laws["no token without mass is drawn"] = not torch.isin(drawn, never_drawn(ini)).any()
+        laws["no [CLS] is selected"] = not (batch.selected_rows % batch.tokens.shape[1] == 0).any()
     if notes is not None:
         spans, length = list(zip(notes.begin.tolist(), notes.end.tolist())), batch.tokens.shape[1]
         laws["occurrences lie in one sequence"] = all(a < b and a // length == (b - 1) // length for a, b in spans)
@@ -159,8 +161,8 @@ def pooled_row(parameters, model, batch, notes, windows):
     return "the new notes", float(pooled.norm()), float(expected.norm()), float((pooled - expected).norm() / expected.norm())
 
 
-def choice_failures(batch):
-    """Laws of the answers that MC-BERT chooses from, drawn without replacement as the paper says."""
+def choice_failures(batch, ini):
+    """Laws of the answers that MC-BERT chooses from; some hold where they are drawn without replacement, as the paper says."""
     real = reference.real_tokens(batch.original, batch.lengths).flatten()
     truth, slots = batch.original.flatten()[real], batch.candidates[real]
     replaced = (batch.corrupted != batch.original).flatten()[real]
@@ -174,10 +176,13 @@ def choice_failures(batch):
         "slot 1 is the truth where it was replaced": torch.equal(slots[replaced, 1], truth[replaced]),
         "the answer is the truth where it was replaced, else none": torch.equal(batch.answers[real], replaced.long()),
         "all have the same number of answers": bool((used == used[0]).all()) and bool((slots[:, :used[0]] >= 0).all()),
-        "no wrong answer is the truth": not (negatives == truth[:, None]).any(),
-        "no wrong answer comes twice": not ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(),
-        "no wrong answer is a control token": not torch.isin(negatives, torch.tensor([PAD, CLS, MASK, NOTA])).any(),
+        "no wrong answer is a token without mass": not torch.isin(negatives, never_drawn(ini)).any(),
     }
+    if ini["objective"]["sampling"] == "exact":
+        laws |= {
+            "no wrong answer is the truth": not (negatives == truth[:, None]).any(),
+            "no wrong answer comes twice": not ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(),
+        }
     return [f"not true: {law}" for law, holds in laws.items() if not holds]
 
 
@@ -201,11 +206,11 @@ def compare(path, tolerance):
 
     shapes = objectives.parameter_shapes(model, objective)
     failures = name_failures(shapes, parameters, "parameter") + name_failures(shapes, gradients, "gradient")
-    failures += batch_failures(batch, notes)
+    failures += batch_failures(batch, notes, ini)
     if windows is not None:
         failures += window_failures(batch, notes, ini, *windows[:2])
-    if objective.kind == "multiple-choice" and ini["objective"]["sampling"] == "exact":
-        failures += choice_failures(batch)
+    if objective.kind == "multiple-choice":
+        failures += choice_failures(batch, ini)
     if failures:
         print("\n".join(failures))
         return False

@@ -104,14 +104,30 @@ class Parity(support.TestCase):
                     # One tie that rounding turns over among some 250 tokens is no error.
                     self.assertAlmostEqual(seen[name], value, delta=value * (1e-4 if name.startswith("loss") else 2e-2))
 
-    def test_the_released_sampling_may_repeat_and_hit_the_truth(self):
-        run = self.dump({"objective.kind": "multiple-choice", "objective.sampling": "released"})
-        with h5py.File(run) as file:
-            real = file["batch/original"][()].flatten() > 0
-            truth, answers = file["batch/original"][()].flatten()[real], file["draws/candidates"][()][real]
+    def draws(self, **keys):
+        """Of real tokens: the truth [m], the answers [m, k], the main model's input [m]; and whether [CLS] is selected."""
+        dump = self.dump({"objective.kind": "multiple-choice", "objective.mask_rate": 0.5, **keys})
+        with h5py.File(dump) as file:
+            original, rows = file["batch/original"][()], file["batch/selected_rows"][()]
+            real = original.flatten() > 0
+            self.assertEqual(len(rows), file.attrs["selected"], "as long as what is used")
+            return (original.flatten()[real], file["draws/candidates"][()][real], file["draws/corrupted"][()].flatten()[real],
+                    (rows % original.shape[1] == 0).any())
+
+    def test_the_released_sampling_may_repeat_and_hit_the_truth_and_special_tokens(self):
+        truth, answers, corrupted, cls_selected = self.draws(**{"objective.sampling": "released"})
         wrong = answers[:, 2:]  # behind none of the above, and the truth where it was replaced
         self.assertTrue((wrong == truth[:, None]).any())
         self.assertTrue(any(len(set(row)) < len(row) for row in wrong.tolist()))
+        self.assertGreaterEqual(set(wrong.flatten()), {compare.UNK, compare.CLS, compare.SEP, compare.MASK})
+        self.assertFalse({compare.PAD, compare.NOTA} & (set(wrong.flatten()) | set(corrupted)))
+        self.assertFalse(cls_selected)
+
+    def test_cls_is_selected_under_mlm_only(self):
+        for kind, wanted in (("mlm", True), ("electra", False)):
+            with h5py.File(self.dump({"objective.kind": kind, "objective.mask_rate": 0.8})) as file:
+                first = file["batch/selected_rows"][()] % file["batch/original"].shape[1] == 0
+            self.assertEqual(bool(first.any()), wanted, kind)
 
 
 if __name__ == "__main__":

@@ -45,16 +45,16 @@ Settings batch(int global, std::optional<int> micro = {}, std::optional<int> dat
   return settings;
 }
 
-TEST(Resolve, MicroBatchIsTheLargestDivisorNotAbove32) {
+TEST(Resolve, MicroBatchIs32OrARanksShare) {
   struct Case {
     int global, world, micro;
   };
   for (const auto& [global, world, micro] : {Case{64, 1, 32},
                                              {64, 2, 32},
                                              {64, 4, 16},
-                                             {96, 2, 24},
-                                             {66, 1, 22},
-                                             {37, 1, 1},
+                                             {96, 2, 32},
+                                             {66, 1, 32},
+                                             {37, 1, 32},
                                              {31, 1, 31},
                                              {256, 1, 32},
                                              {3, 3, 1}}) {
@@ -82,10 +82,16 @@ TEST(Resolve, WithoutAWorldDataStandsForItself) {
   EXPECT_EQ(planned.data.micro_batch, 16);
 }
 
-TEST(Resolve, RefusesWhatDoesNotDivide) {
+TEST(Resolve, AMicroBatchNeedNotDivideAShare) {
+  Settings settings = batch(64, 24);
+  resolve(settings, 1);
+  EXPECT_EQ(settings.data.micro_batch, 24);
+}
+
+TEST(Resolve, RefusesWhatDoesNotFit) {
   const auto refusal = [](Settings settings, int world) { return complaint([&] { resolve(settings, world); }); };
   expect_contains(refusal(batch(64), 3), {"data.global_batch = 64", "3"});
-  expect_contains(refusal(batch(64, 24), 1), {"data.global_batch = 64", "data.micro_batch = 24"});
+  expect_contains(refusal(batch(64, 33), 2), {"data.global_batch = 64", "data.micro_batch = 33", "32"});
   expect_contains(refusal(batch(2), 4), {"data.global_batch = 2", "4"});
   expect_contains(refusal(batch(64, {}, 2), 4), {"parallel.data = 2", "4"});
 }

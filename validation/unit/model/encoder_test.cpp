@@ -7,54 +7,52 @@
 
 #include <cmath>
 #include <numeric>
-#include <optional>
 
+#include "kernel_environment.hpp"
 #include "kernels/elementwise.hpp"
-#include "kernels/optimizer.hpp"
-#include "kernels/runtime.hpp"
 
 namespace tenfold {
 namespace {
 
-constexpr int width = 12;
-constexpr int heads = 3;
+using testing::device;
+using testing::read;
+
+constexpr EncoderShape shape{.layers = 2,
+                             .width = 12,
+                             .heads = 3,
+                             .feed_forward = 20,
+                             .dropout = 0.1,
+                             .attention_dropout = 0.1,
+                             .layer_norm_epsilon = 1e-5F};
+constexpr int width = shape.width, heads = shape.heads;
 constexpr int vocabulary = 40;
-constexpr BatchShape shape{2, 9, 4};
+constexpr RowBudget budget{.rows = 128, .sequences = 3, .length = 9};
+
+using Tokens = std::vector<std::int32_t>;
 
 PositionShape positions(bool untied, bool relative) {
-  return {!untied, untied, relative, true, 32, 128, shape.length};
-}
-
-class KernelLibraries : public testing::Environment {
- public:
-  void SetUp() override { runtime_.emplace(1); }
-  void TearDown() override { runtime_.reset(); }
-
- private:
-  std::optional<kernels::Runtime> runtime_;
-};
-[[maybe_unused]] const auto* const kernel_libraries = testing::AddGlobalTestEnvironment(new KernelLibraries);
-
-std::vector<float> read(Queue& queue, const Tensor& tensor) {
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  queue.copy_out(tensor, values.data());
-  return values;
+  return {!untied, untied, relative, true, 32, 128, budget.length};
 }
 
 /// An encoder of two layers with its memory and one batch.
 struct Fixture {
   explicit Fixture(const PositionShape& position)
       : tokens(parameters.add("embeddings.token.weight", {vocabulary, width}, Initial::normal, Storage::compute)),
-        encoder(parameters, "", {tokens}, {2, width, heads, 20, 0.1, 0.1}, position, 7) {
+        encoder(parameters, "", {tokens}, shape, position, 7) {
     parameters.allocate(arena, DType::f32);
-    encoder.allocate(arena, shape, DType::f32);
+    encoder.allocate(arena, budget, DType::f32);
     encoder.prepare(queue);
-    parameters.initialise(queue, 3);
+    parameters.initialise(queue, 3, 0);
     // Larger weights than the initial ones, so that every part matters.
     for (const Parameter& parameter : parameters.all())
       if (parameter.initial == Initial::normal)
-        kernels::fill_normal(queue, parameter.offset, 0, 0.5F, parameters.master(parameter));
+        kernels::fill_normal(queue, static_cast<std::uint64_t>(parameter.offset), 0, 0.5F, 0,
+                             parameters.master(parameter));
     parameters.refresh(queue);
+    input.tokens = arena.allocate(DType::i32, {budget.rows});
+    input.rows = {arena.allocate(DType::i32, {budget.sequences + 1}), arena.allocate(DType::i32, {budget.rows}),
+                  arena.allocate(DType::i64, {budget.sequences})};
+    input.step = arena.allocate(DType::i64, {1});
   }
 
   void zero(const std::string& name) {
@@ -63,18 +61,32 @@ struct Fixture {
     parameters.refresh(queue);
   }
 
-  std::vector<float> run(const std::vector<std::int32_t>& ids, const std::vector<std::int32_t>& lengths) {
-    ids_ = ids;
-    lengths_ = lengths;
-    batch.tokens = host_view(std::span(ids_), {shape.rows()});
-    batch.lengths = host_view(std::span(lengths_), {shape.sequences});
-    return read(queue, encoder.forward({queue, batch, false, nullptr}));
+  /// Hidden states of the rows that these sequences fill; `rest` stands in the other rows.
+  std::vector<float> run(const std::vector<Tokens>& sequences, std::int32_t rest = 0) {
+    std::vector<std::int32_t> ids, offsets{0}, of_row;
+    for (std::size_t b = 0; b < sequences.size(); ++b) {
+      ids.insert(ids.end(), sequences[b].begin(), sequences[b].end());
+      of_row.resize(ids.size(), static_cast<std::int32_t>(b));
+      offsets.push_back(static_cast<std::int32_t>(ids.size()));
+    }
+    const std::size_t filled = ids.size();
+    ids.resize(static_cast<std::size_t>(budget.rows), rest);
+    of_row.resize(static_cast<std::size_t>(budget.rows), -1);
+    offsets.resize(static_cast<std::size_t>(budget.sequences) + 1, offsets.back());
+    queue.copy_in(ids.data(), input.tokens);
+    queue.copy_in(offsets.data(), input.rows.offsets);
+    queue.copy_in(of_row.data(), input.rows.sequence);
+    input.computed = device().computed_rows(static_cast<std::int64_t>(filled), budget.rows);
+    std::vector<float> hidden = read(queue, encoder.forward({queue, input, false}));
+    hidden.resize(filled * width);
+    return hidden;
   }
 
   /// From a random gradient of what the last run gave.
   void run_backward() {
-    kernels::fill_normal(queue, 1, 0, 1, encoder.gradient());
-    encoder.backward({queue, batch, false, nullptr});
+    const Pass pass{queue, input, false};
+    kernels::fill_normal(queue, 1, 0, 1, 0, encoder.gradient(pass));
+    encoder.backward(pass);
   }
 
   std::vector<float> gradient(const std::string& name) {
@@ -83,20 +95,19 @@ struct Fixture {
     throw Error(name);
   }
 
-  Queue queue;
-  Arena arena{DeviceKind::host};
+  std::unique_ptr<Queue> own_queue = device().make_queue();
+  Queue& queue = *own_queue;
+  Arena arena{device()};
   Parameters parameters;
   ParameterView tokens;
   Encoder encoder;
-  Batch batch;
-
- private:
-  std::vector<std::int32_t> ids_, lengths_;
+  EncoderInput input;
 };
 
-std::vector<std::int32_t> some_tokens() {
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.rows()));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(6 + i * 5 % 31);
+Tokens some_tokens(std::size_t count = 9, std::int32_t seed = 0) {
+  Tokens ids(count);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<std::int32_t>(6 + (i + static_cast<std::size_t>(seed)) * 5 % 31);
   return ids;
 }
 
@@ -120,11 +131,11 @@ TEST(Encoder, TupeWithoutPositionsPermutesWithItsTokens) {
   fixture.zero("position.query");
   fixture.zero("position.key");
   fixture.zero("position.relative");
-  const std::vector<std::int32_t> ids = some_tokens();
-  std::vector<std::int32_t> swapped = ids;
+  const Tokens ids = some_tokens();
+  Tokens swapped = ids;
   std::swap(swapped[2], swapped[7]);
-  const std::vector<float> before = fixture.run(ids, {9, 9});
-  const std::vector<float> after = fixture.run(swapped, {9, 9});
+  const std::vector<float> before = fixture.run({ids, some_tokens(5)});
+  const std::vector<float> after = fixture.run({swapped, some_tokens(5)});
   EXPECT_LT(distance(row(before, 2), row(after, 7)), 1e-5);
   EXPECT_LT(distance(row(before, 7), row(after, 2)), 1e-5);
   EXPECT_LT(distance(row(before, 0), row(after, 0)), 1e-5);
@@ -135,7 +146,7 @@ TEST(Encoder, TupeWithoutPositionsPermutesWithItsTokens) {
 TEST(Encoder, TheScoreOfTheOthersForClsIsAlive) {
   for (const bool relative : {false, true}) {
     Fixture fixture(positions(true, relative));
-    fixture.run(some_tokens(), {9, 6});
+    fixture.run({some_tokens(), some_tokens(6)});
     fixture.run_backward();
     const std::vector<float> table = fixture.gradient("position.table.weight");
     EXPECT_GT(norm(row(table, 0)), 0.01 * norm(table));
@@ -154,19 +165,20 @@ TEST(PositionEncoder, BackwardIsTheGradientOfEveryParameter) {
                                                     {true, true, false},
                                                     {true, false, true},
                                                     {true, true, true}}) {
-    Queue queue;
-    Arena arena(DeviceKind::host);
+    const std::unique_ptr<Queue> own_queue = device().make_queue();
+    Queue& queue = *own_queue;
+    Arena arena(device());
     Parameters parameters;
-    PositionEncoder encoder(parameters, "", {!untied, untied, relative, untie_cls, 8, 20, shape.length}, width, heads);
+    PositionEncoder encoder(parameters, "", {!untied, untied, relative, untie_cls, 8, 20, budget.length}, shape);
     parameters.allocate(arena, DType::f32);
     encoder.allocate(arena);
     encoder.prepare(queue);
     for (const Parameter& parameter : parameters.all())
-      kernels::fill_normal(queue, parameter.offset, parameter.initial == Initial::one ? 1 : 0, 0.5F,
-                           parameters.master(parameter));
+      kernels::fill_normal(queue, static_cast<std::uint64_t>(parameter.offset),
+                           parameter.initial == Initial::one ? 1 : 0, 0.5F, 0, parameters.master(parameter));
     kernels::fill(queue, 2, parameters.gradients());
-    const Tensor upstream = arena.allocate(DType::f32, {heads, shape.length, shape.length});
-    kernels::fill_normal(queue, 1, 0, 1, upstream);
+    const Tensor upstream = arena.allocate(DType::f32, {heads, budget.length, budget.length});
+    kernels::fill_normal(queue, 1, 0, 1, 0, upstream);
     const std::vector<float> weights = read(queue, upstream);
     const auto loss = [&] {
       const std::vector<float> bias = read(queue, encoder.forward(queue).value);
@@ -197,37 +209,41 @@ TEST(PositionEncoder, BackwardIsTheGradientOfEveryParameter) {
   }
 }
 
-class EveryEncoding : public testing::TestWithParam<std::pair<bool, bool>> {};
+class EveryEncoding : public ::testing::TestWithParam<std::pair<bool, bool>> {};
 
 TEST_P(EveryEncoding, KnowsTheOrderOfItsTokens) {
   Fixture fixture(positions(GetParam().first, GetParam().second));
-  const std::vector<std::int32_t> ids = some_tokens();
-  std::vector<std::int32_t> swapped = ids;
+  const Tokens ids = some_tokens();
+  Tokens swapped = ids;
   std::swap(swapped[2], swapped[7]);
-  EXPECT_GT(distance(row(fixture.run(ids, {9, 9}), 4), row(fixture.run(swapped, {9, 9}), 4)), 1e-3);
+  EXPECT_GT(distance(row(fixture.run({ids}), 4), row(fixture.run({swapped}), 4)), 1e-3);
 }
 
-TEST_P(EveryEncoding, PaddingChangesNothing) {
+TEST_P(EveryEncoding, RowsOfNoSequenceChangeNothing) {
   Fixture fixture(positions(GetParam().first, GetParam().second));
-  std::vector<std::int32_t> ids = some_tokens();
-  const std::vector<float> before = fixture.run(ids, {6, 9});
-  for (std::size_t i = 6; i < 9; ++i) ids[i] = 0;
-  const std::vector<float> after = fixture.run(ids, {6, 9});
-  for (std::int64_t n = 0; n < 6; ++n) EXPECT_EQ(distance(row(before, n), row(after, n)), 0) << n;
+  const std::vector<Tokens> sequences{some_tokens(6), some_tokens(9, 3)};
+  EXPECT_EQ(fixture.run(sequences, 0), fixture.run(sequences, 17));
 }
 
 TEST_P(EveryEncoding, SequencesOfABatchDoNotSeeEachOther) {
   Fixture fixture(positions(GetParam().first, GetParam().second));
-  std::vector<std::int32_t> ids = some_tokens();
-  const std::vector<float> before = fixture.run(ids, {9, 9});
-  for (std::size_t i = 9; i < 18; ++i) ids[i] = 11;
-  const std::vector<float> after = fixture.run(ids, {9, 9});
-  for (std::int64_t n = 0; n < 9; ++n) EXPECT_EQ(distance(row(before, n), row(after, n)), 0) << n;
+  const Tokens ids = some_tokens(7);
+  const std::vector<float> before = fixture.run({ids, some_tokens(9, 2)});
+  const std::vector<float> after = fixture.run({ids, Tokens(9, 11)});
+  for (std::int64_t n = 0; n < 7; ++n) EXPECT_EQ(distance(row(before, n), row(after, n)), 0) << n;
+}
+
+// Positions count from the first row of a sequence, wherever that lies.
+TEST_P(EveryEncoding, ASequenceIsTheSameInAnyRows) {
+  Fixture fixture(positions(GetParam().first, GetParam().second));
+  const Tokens ids = some_tokens(7);
+  const std::vector<float> first = fixture.run({ids}), second = fixture.run({some_tokens(9, 2), {}, ids});
+  for (std::int64_t n = 0; n < 7; ++n) EXPECT_LT(distance(row(first, n), row(second, 9 + n)), 2e-6) << n;
 }
 
 INSTANTIATE_TEST_SUITE_P(Encodings, EveryEncoding,
-                         testing::Values(std::pair(false, false), std::pair(false, true), std::pair(true, false),
-                                         std::pair(true, true)));
+                         ::testing::Values(std::pair(false, false), std::pair(false, true), std::pair(true, false),
+                                           std::pair(true, true)));
 
 }  // namespace
 }  // namespace tenfold

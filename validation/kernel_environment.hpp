@@ -1,0 +1,38 @@
+#pragma once
+// What tests that compute stand on: the kernel libraries, started once for a whole test program, and its device.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "kernels/device.hpp"
+#include "kernels/runtime.hpp"
+
+namespace tenfold::testing {
+
+class KernelEnvironment : public ::testing::Environment {
+ public:
+  void SetUp() override { runtime_ = std::make_unique<kernels::Runtime>(1); }
+  void TearDown() override { runtime_.reset(); }
+
+ private:
+  std::unique_ptr<kernels::Runtime> runtime_;
+};
+inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
+
+inline Device& device() {
+  static const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host);
+  return *device;
+}
+
+/// The values of a tensor, in host memory.
+template <class T = float>
+std::vector<T> read(Queue& queue, const Tensor& tensor) {
+  TENFOLD_VERIFY(tensor.dtype() == dtype_of<T>(), "a tensor of ", name_of(tensor.dtype()));
+  std::vector<T> values(static_cast<std::size_t>(tensor.elements()));
+  queue.copy_out(tensor, values.data());
+  return values;
+}
+
+}  // namespace tenfold::testing
