@@ -16,7 +16,7 @@ namespace {
 std::string percent(std::int64_t part, std::int64_t whole) {
   const double share = whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
   std::ostringstream out;
-  out << std::fixed << std::setprecision(share < 0.001 ? 4 : 2) << 100.0 * share << " %";
+  out << std::fixed << std::setprecision(share > 0 && share < 0.001 ? 4 : 2) << 100.0 * share << " %";
   return out.str();
 }
 

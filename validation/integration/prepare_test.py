@@ -4,7 +4,9 @@
     prepare_test.py PATH_OF_TENFOLD
 """
 
+import base64
 import gzip
+import json
 import os
 import random
 import subprocess
@@ -102,19 +104,110 @@ def expect_sound(path, corpus):
     expect(0.005 < share < 0.05, f"rare words make up {share} of the running words, asked for about 0.01")
 
 
-def expect_whole_list_of_rare_words(folder):
-    """NFKC makes four words with spaces of U+FDFA, which stands as one word in the text; no other may be lost for that."""
-    text, output, among = f"{folder}/ligature.txt", f"{folder}/ligature.h5", "\ufdfa said. "
+def expect_words_of_the_normalised_text(folder):
+    """NFKC makes four words of U+FDFA, and SentencePiece's rules make a space of U+200C: the words are those of the pieces."""
+    text, output, among = f"{folder}/ligature.txt", f"{folder}/ligature.h5", "\ufdfa said \u06a9\u062a\u0627\u0628\u200c\u0647\u0627. "
     with open(text, "w") as file:
         file.write(made_up_text(4, 10) + f"{among * 40}\n" * 12)
     bounds = ["--corpus.rare_min_count=2", "--corpus.rare_max_count=1000"]
-    result = prepare(2, [text], output, *KEYS, *bounds)
+    result = prepare(2, [text], output, "--tokenizer.vocabulary_size=420", KEYS[1], *bounds)
     expect(result.returncode == 0, result.stderr)
     found = contents(output)
     words = bytes(found["rare/word"]).decode().splitlines()
-    expect(any(" " in word for word in words), "the ligature is rare")
     all_words = dict(zip(bytes(found["words/text"]).decode().splitlines(), found["words/count"]))
+    expect(not any(" " in word for word in all_words), "no word has a space")
+    expect("\u0627\u0644\u0644\u0647" in all_words and "\u06a9\u062a\u0627\u0628" in all_words, "words are parted where pieces are")
     expect([all_words.get(word) for word in words] == list(found["rare/count"]), "rare words have the counts of the words")
+
+
+def without_files(corpus):
+    """A corpus but for what names its text files."""
+    return {name: value for name, value in corpus.items() if name != "provenance"}
+
+
+def expect_lines_may_end_in_cr_lf(folder):
+    corpora = []
+    for name, end in (("lf", "\n"), ("crlf", "\r\n")):
+        with open(f"{folder}/{name}.txt", "w", newline="") as file:
+            file.write(made_up_text(6, 8).replace("\n", end))
+        result = prepare(2, [f"{folder}/{name}.txt"], f"{folder}/{name}.h5", *KEYS)
+        expect(result.returncode == 0, result.stderr)
+        corpora.append(without_files(contents(f"{folder}/{name}.h5")))
+    for name, value in corpora[0].items():
+        expect(numpy.array_equal(value, corpora[1][name]), f"{name} differs where lines end in CR LF")
+
+
+def expect_long_words_do_no_harm(folder):
+    """Lines of one word each: more than the trainer's 32,768 and 65,536 characters, and a line of base64."""
+    text, output = f"{folder}/long_words.txt", f"{folder}/long_words.h5"
+    data = base64.b64encode(random.Random(1).randbytes(60_000)).decode()
+    with open(text, "w") as file:
+        file.write(made_up_text(7, 10) + f"{'a' * 40_000}\n{'b' * 70_000}\n{data}\n")
+    result = prepare(2, [text], output, *KEYS)
+    expect(result.returncode == 0, result.stderr)
+    expect("3 words of more than 2048 bytes were left out" in result.stdout, result.stdout)  # the 70,000 are cut to two
+    found = contents(output)
+    provenance = json.loads(found["provenance"])
+    expect(provenance["words_too_long_to_train_on"] == 3, provenance)
+    expect(sum((found[f"{split}/tokens"] == 1).sum() for split in ("train", "validation")) == 0, "[UNK] in ASCII")
+    letters = decoded(output, found)
+    expect(letters.count("a") > 40_000 and letters.count("b") > 70_000 and data[:1000] in letters, "long words are encoded")
+
+
+def decoded(path, found):
+    """The text of a corpus without spaces."""
+    with tempfile.NamedTemporaryFile(suffix=".model") as model:
+        model.write(bytes(found["tokenizer"]))
+        model.flush()
+        ids = numpy.concatenate([found["train/tokens"], found["validation/tokens"]])
+        lines = " ".join("" if token == 3 else str(token) for token in ids)
+        result = subprocess.run(["spm_decode", f"--model={model.name}", "--input_format=id"], input=lines, capture_output=True, text=True)
+        return "".join(result.stdout.split())
+
+
+def odd_text(folder):
+    """Mostly distinct words, among which each of some characters is frequent; and a few characters that stand once."""
+    draw = random.Random(8)
+    path = f"{folder}/dictionary.txt"
+    with open(path, "w") as file:
+        for i in range(12_000):
+            word = "".join(draw.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(draw.randint(4, 9)))
+            file.write(f"{word.capitalize()}{draw.choice('!0689_*')} n. {draw.choice(word)}{draw.randint(0, 99)}\n")
+            file.write("\n" if i % 50 == 0 else "")
+        file.write("".join(chr(0x4E00 + i) + "\n" for i in range(60)))
+    return path
+
+
+def unknown_share(tokens, unknown):
+    return float((tokens == unknown).sum() / len(tokens))
+
+
+def expect_little_is_unknown(folder):
+    text, output = odd_text(folder), f"{folder}/dictionary.h5"
+    keys = ["--tokenizer.vocabulary_size=1000", "--tokenizer.character_coverage=0.5"]
+    result = prepare(2, [text], output, *keys)
+    expect(result.returncode == 0, result.stderr)
+    found = contents(output)
+    tokens = numpy.concatenate([found["train/tokens"], found["validation/tokens"]])
+    inspected = json.loads(subprocess.run([tenfold, "inspect", output, "--json"], capture_output=True, text=True).stdout)["unknown"]
+    expect(inspected["unknown_tokens"] == (tokens == 1).sum() == 30, inspected)
+    expect(inspected["characters_without_piece"] == 30 and len(inspected["most_frequent"]) == 10, inspected)
+    first = inspected["most_frequent"][0]
+    expect(first["count"] == 1 and f"{first['character']} ({first['code_point']}, 1 times)" in result.stdout, result.stdout)
+    words = subprocess.run([tenfold, "inspect", output], capture_output=True, text=True).stdout
+    expect("unknown_share" in words and first["code_point"] in words, words)
+
+    theirs = f"{folder}/theirs"
+    train = ["spm_train", f"--input={text}", f"--model_prefix={theirs}", "--model_type=bpe", "--vocab_size=1000", "--minloglevel=3"]
+    subprocess.run(train, check=True, capture_output=True)
+    encoded = subprocess.run(["spm_encode", f"--model={theirs}.model", "--output_format=id", f"--input={text}"], check=True,
+                             capture_output=True, text=True).stdout
+    share = unknown_share(numpy.array(encoded.split(), int), 0)
+    expect(inspected["unknown_share"] <= share, f"[UNK] is {inspected['unknown_share']} of the tokens, spm_train's {share}")
+
+    result = prepare(2, [text], output, *keys, "--tokenizer.byte_fallback=true")
+    expect(result.returncode == 0 and " 0.00 % of the tokens are [UNK]" in result.stdout, result.stdout + result.stderr)
+    expect(not any((contents(output)[f"{split}/tokens"] == 1).any() for split in ("train", "validation")), "bytes instead of [UNK]")
 
 
 def expect_given_tokenizer_is_used(folder, files, corpus):
@@ -176,6 +269,10 @@ def expect_refusals(folder, good):
             file.write(data)
         return f"{folder}/{name}"
 
+    def pipe(name):
+        os.mkfifo(f"{folder}/{name}")
+        return f"{folder}/{name}"
+
     whole = gzip.compress(open(good, "rb").read())
     cases = {
         "missing": ([f"{folder}/nowhere.txt"], [], "does not exist"),
@@ -189,6 +286,14 @@ def expect_refusals(folder, good):
         "more": ([write("more.gz", whole + b"more text\n" * 9)], [], "something after it that is none"),
         "twice": ([good, os.path.join(folder, ".", os.path.basename(good))], [], "given twice"),
         "all held out": ([good], ["--corpus.valid_fraction=0.999999"], "nothing of this text falls to the train"),
+        "a pipe": ([pipe("text.fifo")], [], "is no regular file"),
+        "nothing left": ([write("controls.txt", b"\x01\x02\n\x07\n")], [], "nothing but control and format characters"),
+        "small vocabulary": ([good], ["--tokenizer.vocabulary_size=64"], "this text needs 101 pieces"),
+        "model a folder": ([good], [f"--tokenizer.model={folder}"], f"tokenizer.model: {folder} is no regular file"),
+        "model a pipe": ([good], ["--tokenizer.model=" + pipe("model.fifo")], "model.fifo is no regular file"),
+        "model missing": ([good], [f"--tokenizer.model={folder}/no"], "tokenizer.model: "),
+        "file a folder": ([good], [f"--corpus.file={folder}"], "corpus.file"),
+        "file a pipe": ([good], ["--corpus.file=" + pipe("file.fifo")], "corpus.file"),
         "few words": ([write("few.txt", b"a few words\n")], [], "corpus.valid_fraction|tokenizer.vocabulary_size"),
         "vocabulary": ([good], ["--tokenizer.vocabulary_size=500000"], "tokenizer.vocabulary_size"),
         "no model": ([good], ["--tokenizer.model=" + write("no.model", b"no model")], "no.model"),
@@ -221,9 +326,11 @@ def main():
         with open(odd, "wb") as file:  # a line of 3 MB, bad UTF-8 and control characters
             long_line = made_up_text(3, 25).replace("\n", " ").encode()
             file.write(long_line * (3_000_000 // len(long_line) + 1) + b"\nbo\xffba \x07ku\xc3.\r\n\r\nka ba.")
-        corpus = expect_same_on_any_ranks(folder, [plain, zipped, odd])
+        with gzip.open(f"{folder}/first.gz", "wt") as file:
+            file.write(made_up_text(9, 8))
+        corpus = expect_same_on_any_ranks(folder, [f"{folder}/first.gz", plain, zipped, odd])
         expect_sound(f"{folder}/ranks1.h5", corpus)
-        model = expect_given_tokenizer_is_used(folder, [plain, zipped, odd], corpus)
+        model = expect_given_tokenizer_is_used(folder, [f"{folder}/first.gz", plain, zipped, odd], corpus)
         expect_memory_of_distinct_words(folder, model)
         expect_one_job_at_a_time(folder, model)
         link, before = f"{folder}/link.h5", os.stat(f"{folder}/ranks1.h5").st_ino
@@ -231,7 +338,10 @@ def main():
         result = prepare(2, [plain], link, *KEYS)
         expect(result.returncode == 0, f"a corpus is replaced: {result.stderr}")
         expect(os.path.islink(link) and os.stat(link).st_ino != before, "what a link points to is replaced, not the link")
-        expect_whole_list_of_rare_words(folder)
+        expect_words_of_the_normalised_text(folder)
+        expect_lines_may_end_in_cr_lf(folder)
+        expect_long_words_do_no_harm(folder)
+        expect_little_is_unknown(folder)
         expect_refusals(folder, plain)
     print("prepare: passed")
 

@@ -95,6 +95,30 @@ TEST(Corpus, ReadsWhatTheFormatSays) {
   EXPECT_EQ(facts["splits"]["train"]["tokens"], 10 * occurrences);
   EXPECT_EQ(facts["words"], 3);
   EXPECT_EQ(facts["provenance"]["version"], "0");
+  EXPECT_TRUE(facts["unknown"].is_null()) << "a corpus of an older version does not say";
+}
+
+TEST(Corpus, TellsWhatTheTokenizerDoesNotKnow) {
+  const TemporaryFolder folder;
+  write_corpus(folder / "a.h5", corpus_schema);
+  {
+    hdf5::File file = hdf5::File::open(folder / "a.h5", hdf5::Access::read_write);
+    file.open_group("train").set_attribute("unknown_tokens", std::int64_t{30});
+    file.open_group("validation").set_attribute("unknown_tokens", std::int64_t{1});
+    {
+      hdf5::Group group = file.group("without_piece");
+      put(group, "character", std::vector<std::int32_t>{0x65E5, 0x1F600, 0xDF});
+      put(group, "count", std::vector<std::int64_t>{20, 9, 3});
+    }
+    file.close();
+  }
+  const nlohmann::json facts = Corpus(folder / "a.h5").describe()["unknown"];
+  EXPECT_EQ(facts["unknown_tokens"], 31);
+  EXPECT_DOUBLE_EQ(facts["unknown_share"], 31.0 / (10 * occurrences + 10));
+  EXPECT_EQ(facts["characters_without_piece"], 3);
+  const std::vector<std::string> characters = {"\u65e5", "\U0001F600", "\u00df"};
+  for (std::size_t i = 0; i < characters.size(); ++i) EXPECT_EQ(facts["most_frequent"][i]["character"], characters[i]);
+  EXPECT_EQ(facts["most_frequent"][1]["code_point"], "U+1F600");
 }
 
 TEST(Corpus, FindsTheOccurrencesThatLieWholeInARange) {
