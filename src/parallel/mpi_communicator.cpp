@@ -64,7 +64,7 @@ class ElementType {
     TENFOLD_MPI(MPI_Type_contiguous(mpi_count(bytes), MPI_BYTE, &type_));
     TENFOLD_MPI(MPI_Type_commit(&type_));
   }
-  ~ElementType() { TENFOLD_MPI(MPI_Type_free(&type_)); }
+  ~ElementType() { TENFOLD_MPI_RELEASE(MPI_Type_free(&type_)); }
   ElementType(const ElementType&) = delete;
   ElementType& operator=(const ElementType&) = delete;
   MPI_Datatype get() const { return type_; }
@@ -86,7 +86,7 @@ MpiCommunicator::MpiCommunicator(Owned owned, Progress& progress, std::size_t ch
 }
 
 MpiCommunicator::~MpiCommunicator() {
-  if (std::uncaught_exceptions() == 0) TENFOLD_MPI(MPI_Comm_free(&comm_));
+  if (std::uncaught_exceptions() == 0) TENFOLD_MPI_RELEASE(MPI_Comm_free(&comm_));
 }
 
 MpiCommunicator MpiCommunicator::split(int color, int key) const {

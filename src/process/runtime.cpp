@@ -38,7 +38,7 @@ Runtime::Runtime(int& argc, char**& argv, Signals& signals) : signals_(signals),
 Runtime::~Runtime() {
   farewell_.reset();
   world_.reset();
-  TENFOLD_MPI(MPI_Finalize());
+  TENFOLD_MPI_RELEASE(MPI_Finalize());
 }
 
 std::string Runtime::mpi_version() {

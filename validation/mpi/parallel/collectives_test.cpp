@@ -4,6 +4,7 @@
 #include <numeric>
 #include <random>
 
+#include "parallel/mpi_check.hpp"
 #include "world.hpp"
 
 namespace tenfold {
@@ -239,6 +240,15 @@ TEST(Communicator, SaysWhichCallFailed) {
     EXPECT_NE(std::string(error.what()).find("MPI_Bcast"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("MPI_ERR_ROOT"), std::string::npos) << error.what();
   }
+}
+
+TEST(Communicator, SaysWhereARefusedReleaseHappened) {
+  const auto refused = [] {
+    MPI_Comm none = MPI_COMM_NULL;
+    TENFOLD_MPI_RELEASE(MPI_Comm_free(&none));
+  };
+  EXPECT_EXIT(refused(), ::testing::ExitedWithCode(1),
+              "error \\(host .*, pid .*MPI_Comm_free failed with .*collectives_test");
 }
 
 TEST(Communicator, MarksWaitingOnlyWhileItWaits) {
