@@ -66,11 +66,11 @@ class Grid(Methods):
     ]
     # Of the main model's loss, the share of what it has at best without context; with the generator as wide as the main model, and
     # so as fast to learn.
-    MAIN_LOSS = {"electra": ("loss_discriminator", 0.95), "multiple-choice": ("loss_choice", 0.9)}
+    MAIN_LOSS = {"electra": ("loss_discriminator", 0.85), "multiple-choice": ("loss_choice", 0.85)}
 
     def learn(self, kind, **keys):
         alike = {} if kind == "mlm" else {"objective__generator_divider": 1}
-        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": 200 if kind == "mlm" else 300,
+        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": 200 if kind == "mlm" else 600,
                                    "optimizer__learning_rate": 5e-3, "model__dropout": 0, "model__attention_dropout": 0, **alike, **keys})
 
     def expect_context(self, run, kind, what):
@@ -84,7 +84,7 @@ class Grid(Methods):
         if kind == "mlm":
             self.assertLess(run.trace("validation")["loss"][-1], plateau - 0.8, what)
             return
-        self.assertLess(last["loss_mlm"], plateau - 0.2, what)
+        self.assertLess(last["loss_mlm"], plateau - 0.8, what)
         column, share = self.MAIN_LOSS[kind]
         self.assertLess(last[column], share * self.loss_without_context(kind, last["replaced_share"]), what)
 
