@@ -64,13 +64,14 @@ class Grid(Methods):
         ("multiple-choice", "absolute", False, "f32"), ("multiple-choice", "relative", True, "bf16"),
         ("multiple-choice", "tupe-a", True, "f32"), ("multiple-choice", "tupe-r", False, "bf16"),
     ]
+    STEPS = {"mlm": 200, "electra": 1000, "multiple-choice": 600}
     # Of the main model's loss, the share of what it has at best without context; with the generator as wide as the main model, and
     # so as fast to learn.
-    MAIN_LOSS = {"electra": ("loss_discriminator", 0.85), "multiple-choice": ("loss_choice", 0.85)}
+    MAIN_LOSS = {"electra": ("loss_discriminator", 0.9), "multiple-choice": ("loss_choice", 0.85)}
 
     def learn(self, kind, **keys):
         alike = {} if kind == "mlm" else {"objective__generator_divider": 1}
-        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": 200 if kind == "mlm" else 600,
+        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": self.STEPS[kind],
                                    "optimizer__learning_rate": 5e-3, "model__dropout": 0, "model__attention_dropout": 0, **alike, **keys})
 
     def expect_context(self, run, kind, what):
