@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Runs a command and leaves no process of it behind, however it ends: done, failed, interrupted, or killed without a warning.
 
-usage: validation/supervise.py COMMAND [ARGUMENT ...]      exit code: the command's, 128 + N after signal N
+usage: validation/supervise.py [--with-parent] COMMAND [ARGUMENT ...]      exit code: the command's, 128 + N after signal N
+    --with-parent: ends also when the process that started it ends
 
 A second process, the keeper, starts the command and adopts whatever loses its parent below it, a daemon in a session of its own
 too. It watches a pipe whose other end only the first process holds. When that closes, or the command has ended, the keeper
@@ -16,9 +17,14 @@ import signal
 import sys
 import time
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE = 3  # seconds from the interrupt to the kill
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def ask_kernel(option, value):
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def descendants():
@@ -66,8 +72,7 @@ def status_of(pid, life):
 def keep(command, life):
     """The keeper: runs the command until it ends or `life` closes; its exit code."""
     os.setsid()  # the terminal's interrupt goes to the first process alone
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "cannot adopt processes")
+    ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
     status = status_of(os.posix_spawnp(command[0], command, os.environ), life)
@@ -77,7 +82,9 @@ def keep(command, life):
 
 
 def main():
-    if len(sys.argv) < 2:
+    with_parent = sys.argv[1:2] == ["--with-parent"]
+    command = sys.argv[1 + with_parent:]
+    if not command:
         sys.exit(__doc__)
     life, held = os.pipe()
     received = []
@@ -89,10 +96,12 @@ def main():
 
     for number in ENDING:
         signal.signal(number, let_go)
+    if with_parent:
+        ask_kernel(PR_SET_PDEATHSIG, signal.SIGTERM)
     keeper = os.fork()
     if keeper == 0:
         os.close(held)
-        os._exit(keep(sys.argv[1:], life))
+        os._exit(keep(command, life))
     os.close(life)
     status = os.waitpid(keeper, 0)[1]
     sys.exit(128 + received[0] if received else os.waitstatus_to_exitcode(status))

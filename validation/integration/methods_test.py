@@ -64,13 +64,14 @@ class Grid(Methods):
         ("multiple-choice", "absolute", False, "f32"), ("multiple-choice", "relative", True, "bf16"),
         ("multiple-choice", "tupe-a", True, "f32"), ("multiple-choice", "tupe-r", False, "bf16"),
     ]
+    STEPS = {"mlm": 200, "electra": 1000, "multiple-choice": 600}
     # Of the main model's loss, the share of what it has at best without context; with the generator as wide as the main model, and
     # so as fast to learn.
-    MAIN_LOSS = {"electra": ("loss_discriminator", 0.95), "multiple-choice": ("loss_choice", 0.9)}
+    MAIN_LOSS = {"electra": ("loss_discriminator", 0.9), "multiple-choice": ("loss_choice", 0.85)}
 
     def learn(self, kind, **keys):
         alike = {} if kind == "mlm" else {"objective__generator_divider": 1}
-        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": 200 if kind == "mlm" else 300,
+        return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": self.STEPS[kind],
                                    "optimizer__learning_rate": 5e-3, "model__dropout": 0, "model__attention_dropout": 0, **alike, **keys})
 
     def expect_context(self, run, kind, what):
@@ -84,7 +85,7 @@ class Grid(Methods):
         if kind == "mlm":
             self.assertLess(run.trace("validation")["loss"][-1], plateau - 0.8, what)
             return
-        self.assertLess(last["loss_mlm"], plateau - 0.2, what)
+        self.assertLess(last["loss_mlm"], plateau - 0.8, what)
         column, share = self.MAIN_LOSS[kind]
         self.assertLess(last[column], share * self.loss_without_context(kind, last["replaced_share"]), what)
 
@@ -104,13 +105,14 @@ class Grid(Methods):
         for kind, position, notes, precision in self.RUNS:
             what = f"{kind} {position} {'notes' if notes else 'no notes'} {precision}"
             with self.subTest(what):
-                run = self.learn(kind, model__position=position, precision__compute=precision, **(NOTES if notes else {}))
+                keys = {"notes__enabled": "true", "notes__window": 2} if notes else {}
+                run = self.learn(kind, model__position=position, precision__compute=precision, **keys)
                 self.expect_context(run, kind, what)
                 trace = run.trace()
                 self.assertEqual("notes_updated" in trace, notes)
                 if notes:
-                    self.assertGreater(trace["notes_updated"].min(), 0)
-                    self.assertGreater(trace["notes_looked_up"][:-1].min(), 0)  # a step asks for the next; the last for none
+                    self.assertGreater(trace["notes_updated"].mean(), 1)
+                    self.assertGreater(trace["notes_looked_up"].mean(), 1)
                     self.assertIn("loss_without_notes", run.trace("validation"))
 
     def test_the_released_sampling_learns_from_context(self):

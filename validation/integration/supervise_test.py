@@ -60,6 +60,14 @@ class Supervise(unittest.TestCase):
                     self.assertEqual(process.wait(PATIENCE), -number if number == signal.SIGKILL else 128 + number)
                 self.wait_for(0, mark)
 
+    def test_with_its_parent(self):
+        mark = f"86400.9{time.monotonic_ns()}"
+        with subprocess.Popen(["sh", "-c", '"$@" & wait', "sh", SUPERVISE, "--with-parent", "sh", "-c",
+                               COMMAND.format(mark=mark, end=f"exec sleep {mark}")]) as parent:
+            self.wait_for(3, mark)
+            parent.kill()
+        self.wait_for(0, mark)
+
     def test_ended_by_itself(self):
         for code in (0, 3):
             mark = f"86400.{code}{time.monotonic_ns()}"
