@@ -206,11 +206,8 @@ class OpTest : public ::testing::TestWithParam<Target> {
             scalar(DType::i64, static_cast<double>(step))};
   }
 
- private:
   std::unique_ptr<Device> device_ = kernels::make_device(GetParam().device);
   std::unique_ptr<Queue> own_queue_ = device_->make_queue();
-
- protected:
   Queue& queue_ = *own_queue_;
   Arena arena_{*device_};
   std::mt19937_64 generator_{42};
