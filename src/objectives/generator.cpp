@@ -38,9 +38,9 @@ Generator::Generator(const Settings& settings, const std::string& name, const Vo
       projection_bias_(parameters.add(name + ".projection.bias", {shape_.width}, Initial::zero, Storage::master)),
       encoder_(parameters, name + ".", {tokens, projection_, projection_bias_}, shape_,
                position_shape(settings.model, settings.data.sequence_length), settings.run.seed),
-      vocabulary_bias_(vocabulary_bias
-                           ? vocabulary_bias
-                           : parameters.add(name + ".head.bias", {tokens.shape[0]}, Initial::zero, Storage::master)),
+      vocabulary_bias_(vocabulary_bias ? vocabulary_bias
+                                       : parameters.add(name + ".head.bias", {vocabulary.size}, Initial::zero,
+                                                        Storage::master, TensorSplit::rows)),
       head_(parameters, name + ".", shape_.width, shape_.layer_norm_epsilon, vocabulary_bias_),
       excluded_(never_drawn(settings.objective, vocabulary.special)) {
   sampling_.draws.key = stream_key(settings.run.seed, name + ".draws");

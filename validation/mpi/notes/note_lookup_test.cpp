@@ -1,12 +1,14 @@
 // Looking notes up: what a step reads, and what it costs.
 
 #include "note_test.hpp"
+#include "parallel/planned_communicator.hpp"
 
 namespace tenfold {
 namespace {
 
 using testing::contribute;
 using testing::Contributions;
+using testing::device;
 using testing::draw;
 using testing::Notes;
 using testing::Table;
@@ -44,12 +46,12 @@ void expect_rows(const Tensor& rows, const std::vector<std::int32_t>& asked, con
 TEST(NoteLookUp, ReadsTheTableOfTheStepsStartInTheOrderOfTheKeys) {
   Notes notes(world(), keys, width, 0.1F);
   NoteDictionary& dictionary = notes.dictionary;
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   Table table = whole(dictionary, world());
   dictionary.request(keys_of(1, world().rank()));
   dictionary.contribute(0, {}, {});
   for (int step = 1; step <= 12; ++step) {
-    const Tensor& rows = dictionary.wait(queue);
+    const Tensor& rows = dictionary.wait(*queue);
     expect_rows(rows, keys_of(step, world().rank()), table);
     dictionary.request(keys_of(step + 1, world().rank()));
     if (step % 2 == 0) dictionary.poll();
@@ -64,17 +66,17 @@ TEST(NoteLookUp, ReadsTheTableOfTheStepsStartInTheOrderOfTheKeys) {
 
 TEST(NoteLookUp, IsIndependentOfOtherCollectivesAndTheirOrder) {
   Notes notes(world(), keys, width, 0.1F);
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   std::vector<float> gradients(10'000, 1.0F);
   const Table table = whole(notes.dictionary, world());
   const std::vector<std::int32_t> asked = keys_of(1, world().rank());
   notes.dictionary.request(asked);
   const bool first = world().rank() % 2 == 0;
   if (first) notes.dictionary.contribute(0, {}, {});
-  const Request request = world().start_all_reduce_sum(host_view(std::span(gradients), {10'000}));
+  const Request request = world().start_all_reduce_sum(*queue, host_view(std::span(gradients), {10'000}));
   if (!first) notes.dictionary.contribute(0, {}, {});
   if (first) world().wait(request);  // while others wait for notes
-  expect_rows(notes.dictionary.wait(queue), asked, table);
+  expect_rows(notes.dictionary.wait(*queue), asked, table);
   if (!first) world().wait(request);
   EXPECT_EQ(gradients, std::vector<float>(10'000, static_cast<float>(world().size())));
 }
@@ -82,20 +84,20 @@ TEST(NoteLookUp, IsIndependentOfOtherCollectivesAndTheirOrder) {
 TEST(NoteLookUp, ForValidationLeavesAPendingRequestAlone) {
   Notes notes(world(), keys, width, 0.1F);
   NoteDictionary& dictionary = notes.dictionary;
-  Queue queue;
-  Arena arena(DeviceKind::host);
+  const std::unique_ptr<Queue> queue = device().make_queue();
+  Arena arena(device());
   const Tensor rows = arena.allocate(DType::f32, {keys, width});
   const std::vector<std::int32_t> asked = keys_of(1, world().rank());
   const std::vector<std::int32_t> validated = keys_of(2, world().rank());
   dictionary.request(asked);
-  dictionary.look_up(queue, validated, rows);  // between request and contribution
+  dictionary.look_up(*queue, validated, rows);  // between request and contribution
   expect_rows(rows, validated, whole(dictionary, world()));
   contribute(dictionary, 1, mine_of(1));
-  dictionary.look_up(queue, validated, rows);  // between contribution and answer
+  dictionary.look_up(*queue, validated, rows);  // between contribution and answer
   const Table after = whole(dictionary, world());
   expect_rows(rows, validated, after);
-  expect_rows(dictionary.wait(queue), asked, after);
-  dictionary.look_up(queue, asked, rows);  // with nothing pending
+  expect_rows(dictionary.wait(*queue), asked, after);
+  dictionary.look_up(*queue, asked, rows);  // with nothing pending
   expect_rows(rows, asked, after);
   EXPECT_EQ(dictionary.take_statistics().looked_up, static_cast<std::int64_t>(asked.size()));
 }
@@ -103,14 +105,14 @@ TEST(NoteLookUp, ForValidationLeavesAPendingRequestAlone) {
 TEST(NoteStatistics, SayWhatAStepCost) {
   Notes notes(world(), 8, 4, 0.5F);
   NoteDictionary& dictionary = notes.dictionary;
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   // Step 3 updates key 5 from the last rank; step 4 nothing; before each, every rank asks for key 5 and a fresh one.
   const std::vector<std::int32_t> asked{5, 6};
   const int ranks = world().size();
   const bool last = world().rank() == ranks - 1;
   dictionary.request(asked);
   contribute(dictionary, 3, last ? Contributions{{{9, 5, 0}, {1, 2, 3, 4}}} : Contributions());
-  dictionary.wait(queue);
+  dictionary.wait(*queue);
   NoteStatistics statistics = dictionary.take_statistics();
   EXPECT_EQ(statistics.looked_up, 2);
   EXPECT_EQ(world().all_reduce_sum(statistics.updated), 1);
@@ -129,7 +131,7 @@ TEST(NoteStatistics, SayWhatAStepCost) {
 
   dictionary.request(asked);
   dictionary.contribute(4, {}, {});
-  dictionary.wait(queue);
+  dictionary.wait(*queue);
   statistics = dictionary.take_statistics();
   EXPECT_EQ(statistics.updated, 0);
   EXPECT_EQ(world().all_reduce_sum(statistics.age), ranks * (2.0 + 5.0));
@@ -137,7 +139,7 @@ TEST(NoteStatistics, SayWhatAStepCost) {
 
 TEST(NoteDictionary, AllocatesNothingFromTheSecondStepOn) {
   Notes notes(world(), keys, width, 0.1F);
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   const std::vector<std::int32_t> asked{3, 1, 17, 40};
   std::vector<NoteSource> sources;
   for (const std::int32_t key : {8, 3, 9}) sources.push_back({world().rank(), key, 0});
@@ -145,7 +147,7 @@ TEST(NoteDictionary, AllocatesNothingFromTheSecondStepOn) {
   const auto step = [&](std::int64_t number) {
     notes.dictionary.request(asked);
     notes.dictionary.contribute(number, sources, vectors);
-    notes.dictionary.wait(queue);
+    notes.dictionary.wait(*queue);
   };
   step(1);
   const int before = testing::allocations();
@@ -153,32 +155,37 @@ TEST(NoteDictionary, AllocatesNothingFromTheSecondStepOn) {
   EXPECT_EQ(testing::allocations() - before, 0);
 }
 
-TEST(NoteDictionary, TakesWhatWasPlanned) {
-  MpiCommunicator alone = world().split(world().rank(), 0);
-  const Notes notes(alone, 1000, 24, 0.1F, 10);
-  Arena plan(DeviceKind::host, Arena::Mode::plan);
-  NoteDictionary::plan(plan, 1000, 24, 10, 1);
-  EXPECT_EQ(plan.bytes(), notes.arena.bytes());
-  Arena plan_of_four(DeviceKind::host, Arena::Mode::plan);
-  NoteDictionary::plan(plan_of_four, 1000, 24, 10, 4);
-  EXPECT_EQ(plan_of_four.bytes(), (1000 / 4 + 10) * 24 * sizeof(float));
+TEST(NoteDictionary, TakesWhatWasPlannedForItsShare) {
+  for (const int size : {1, world().size()}) {
+    MpiCommunicator group = world().split(world().rank() / size, world().rank());
+    const Notes notes(group, 1000, 24, 0.1F, 10);
+    PlannedCommunicator planned(size);
+    Arena host(device(), MemoryKind::pinned, Arena::Mode::plan),
+        tensors(device(), MemoryKind::device, Arena::Mode::plan);
+    const NoteDictionary plan(planned, 1000, 24, 0.1F, 10, host, tensors);
+    if (group.rank() == 0) {
+      EXPECT_EQ(host.bytes(), notes.host.bytes());
+    }
+    EXPECT_EQ(tensors.bytes(), notes.tensors.bytes());
+    EXPECT_EQ(tensors.bytes(), 10 * 24 * sizeof(float));
+  }
 }
 
 TEST(NoteDictionary, RefusesWhatItWasNotMadeFor) {
   MpiCommunicator alone = world().split(world().rank(), 0);
   Notes notes(alone, 4, 2, 0.1F, 2);
   NoteDictionary& dictionary = notes.dictionary;
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   const std::vector<NoteSource> sources{{1, 0, 0}};
   const std::vector<float> vectors{1, 2};
-  EXPECT_THROW(dictionary.wait(queue), Error);
+  EXPECT_THROW(dictionary.wait(*queue), Error);
   EXPECT_THROW(dictionary.contribute(1, sources, vectors), Error);  // nothing was asked for
   EXPECT_THROW(dictionary.request(std::vector<std::int32_t>{0, 1, 2}), Error);
   EXPECT_THROW(dictionary.request(std::vector<std::int32_t>{4}), Error);
   EXPECT_THROW(dictionary.request(std::vector<std::int32_t>{-1}), Error);
   dictionary.request({});
   EXPECT_THROW(dictionary.request({}), Error);
-  EXPECT_THROW(dictionary.wait(queue), Error);  // nothing was contributed
+  EXPECT_THROW(dictionary.wait(*queue), Error);  // nothing was contributed
   EXPECT_THROW(dictionary.contribute(1, sources, std::vector<float>{1}), Error);
   EXPECT_THROW(dictionary.contribute(1, std::vector<NoteSource>(2, sources[0]), std::vector<float>(4)), Error);
 }

@@ -10,22 +10,11 @@
 #include <vector>
 
 #include "allocations.hpp"
-#include "kernels/runtime.hpp"
+#include "kernel_environment.hpp"
 #include "notes/note_dictionary.hpp"
 #include "world.hpp"
 
 namespace tenfold::testing {
-
-/// Owns the kernel libraries for all tests of the executable.
-class KernelEnvironment : public ::testing::Environment {
- public:
-  void SetUp() override { runtime_ = std::make_unique<kernels::Runtime>(1); }
-  void TearDown() override { runtime_.reset(); }
-
- private:
-  std::unique_ptr<kernels::Runtime> runtime_;
-};
-inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
 
 struct Contribution {
   NoteSource source;
@@ -61,10 +50,10 @@ inline void contribute(NoteDictionary& notes, std::int64_t step, const Contribut
 
 /// A step that looks nothing up.
 inline void update(NoteDictionary& notes, std::int64_t step, const Contributions& mine) {
-  Queue queue;
+  const std::unique_ptr<Queue> queue = device().make_queue();
   notes.request({});
   contribute(notes, step, mine);
-  notes.wait(queue);
+  notes.wait(*queue);
 }
 
 /// The logical table, whole on every rank.
@@ -89,11 +78,13 @@ inline Table whole(NoteDictionary& notes, Communicator& group) {
   return {by_key(share.rows, notes.width()), by_key(share.updates, 1), by_key(share.last_steps, 1)};
 }
 
-/// A dictionary and its memory.
+/// A dictionary with its first rows, and its memory.
 struct Notes {
   Notes(Communicator& group, std::int64_t keys, int width, float rate, std::int64_t capacity = 64)
-      : dictionary(group, keys, width, rate, capacity, 7, arena) {}
-  Arena arena{DeviceKind::host};
+      : dictionary(group, keys, width, rate, capacity, host, tensors) {
+    dictionary.initialise(7);
+  }
+  Arena host{device(), MemoryKind::pinned}, tensors{device()};
   NoteDictionary dictionary;
 };
 

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <random>
 
+#include "kernel_environment.hpp"
 #include "parallel/mpi_check.hpp"
 #include "world.hpp"
 
@@ -162,12 +163,13 @@ TEST(Communicator, ScansWhatLowerRanksHave) {
 }
 
 TEST(Communicator, CompletesRequestsInAnyOrder) {
+  const std::unique_ptr<Queue> queue = testing::device().make_queue();
   std::vector<std::vector<float>> buffers;
   for (float scale : {1.0F, 2.0F, 4.0F}) buffers.emplace_back(50'000, scale * static_cast<float>(world().rank() + 1));
   for (int round = 0; round < 2; ++round) {
     std::vector<Request> requests;
     for (auto& buffer : buffers)
-      requests.push_back(world().start_all_reduce_sum(host_view(std::span(buffer), {50'000})));
+      requests.push_back(world().start_all_reduce_sum(*queue, host_view(std::span(buffer), {50'000})));
     world().poll();
     world().barrier();  // another collective may pass while they are outstanding
     for (std::size_t i : {2U, 0U, 1U}) world().wait(requests[i]);
@@ -177,6 +179,16 @@ TEST(Communicator, CompletesRequestsInAnyOrder) {
   EXPECT_EQ(buffers[0], std::vector<float>(50'000, expected));
   EXPECT_EQ(buffers[1], std::vector<float>(50'000, 2 * expected));
   EXPECT_EQ(buffers[2], std::vector<float>(50'000, 4 * expected));
+}
+
+TEST(Communicator, StartsSumsOfF32AndF64AndOfNoOtherType) {
+  const std::unique_ptr<Queue> queue = testing::device().make_queue();
+  std::vector<double> sums(100, world().rank() + 1);
+  world().wait(world().start_all_reduce_sum(*queue, host_view(std::span(sums), {10, 10})));
+  EXPECT_EQ(sums, std::vector<double>(100, static_cast<double>(rank_sum())));
+  if (world().size() == 1) return;  // nothing to sum
+  std::vector<std::int32_t> integers(4);
+  EXPECT_THROW(static_cast<void>(world().start_all_reduce_sum(*queue, host_view(std::span(integers), {4}))), Error);
 }
 
 TEST(Communicator, StartsExchangesThatEqualTheBlockingOnes) {
@@ -214,7 +226,8 @@ TEST(Communicator, ExchangesOfADuplicateGoTheirOwnWay) {
   const auto start_copy = [&] {
     return copy->start_all_to_all(std::span<const std::int32_t>(send), std::span(receive));
   };
-  const auto start_world = [&] { return world().start_all_reduce_sum(host_view(std::span(sum), {1000})); };
+  const std::unique_ptr<Queue> queue = testing::device().make_queue();
+  const auto start_world = [&] { return world().start_all_reduce_sum(*queue, host_view(std::span(sum), {1000})); };
   Request exchange;
   Request reduction;
   if (world().rank() % 2 == 0) {  // another order on every other rank

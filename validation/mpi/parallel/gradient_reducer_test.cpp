@@ -7,6 +7,7 @@
 #include <new>
 #include <random>
 
+#include "kernel_environment.hpp"
 #include "world.hpp"
 
 namespace {
@@ -31,7 +32,12 @@ namespace {
 using testing::world;
 
 constexpr std::int64_t elements = 10'007;
-constexpr std::int64_t bucket_bytes = 4096;
+constexpr Communicator::Buckets small_buckets{.bytes = 4096, .under_way = 3};
+
+Queue& queue() {
+  static const std::unique_ptr<Queue> queue = testing::device().make_queue();
+  return *queue;
+}
 
 std::vector<float> gradients_of(int rank) {
   std::mt19937 generator(static_cast<unsigned>(rank));
@@ -50,8 +56,9 @@ void reduce(GradientReducer& reducer, std::int64_t granularity) {
   reducer.finish();
 }
 
-std::vector<float> reduced(std::vector<float> values, std::int64_t granularity, std::int64_t bytes = bucket_bytes) {
-  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bytes);
+std::vector<float> reduced(std::vector<float> values, std::int64_t granularity,
+                           const Communicator::Buckets& buckets = small_buckets) {
+  GradientReducer reducer(world(), queue(), host_view(std::span(values), {elements}), buckets);
   reduce(reducer, granularity);
   return values;
 }
@@ -78,9 +85,9 @@ TEST(GradientReducer, EqualsThePlainSumWhereNoRoundingIsInvolved) {
     whole[i] = static_cast<float>(static_cast<int>(i) * (world().rank() + 1) % 1000);
   std::vector<float> plain = whole;
   world().all_reduce_sum(std::span(plain));
-  for (std::int64_t bytes : {std::int64_t{4}, bucket_bytes, 4 * elements, 8 * elements}) {
-    EXPECT_EQ(reduced(whole, 1000, bytes), plain) << bytes << " bytes a bucket";
-  }
+  for (const std::int64_t bytes : {std::int64_t{4}, small_buckets.bytes, 4 * elements, 8 * elements})
+    for (const int under_way : {1, 2, 100})
+      EXPECT_EQ(reduced(whole, 1000, {bytes, under_way}), plain) << under_way << " buckets of " << bytes << " bytes";
 }
 
 TEST(GradientReducer, EqualsThePlainSumBitForBitOnTwoRanks) {
@@ -92,7 +99,7 @@ TEST(GradientReducer, EqualsThePlainSumBitForBitOnTwoRanks) {
 
 TEST(GradientReducer, LeavesUnfinishedElementsAlone) {
   std::vector<float> values(elements, 1.0F);
-  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
+  GradientReducer reducer(world(), queue(), host_view(std::span(values), {elements}), small_buckets);
   reducer.begin_step();
   reducer.ready(elements / 2);
   for (std::size_t i = 0; i < elements / 2; ++i) values[i] = 2.0F;  // backward still writes there
@@ -103,18 +110,34 @@ TEST(GradientReducer, LeavesUnfinishedElementsAlone) {
 
 TEST(GradientReducer, AllocatesNothingFromTheSecondStepOn) {
   std::vector<float> values(elements, 1.0F);
-  GradientReducer reducer(world(), host_view(std::span(values), {elements}), bucket_bytes);
+  GradientReducer reducer(world(), queue(), host_view(std::span(values), {elements}), small_buckets);
   reduce(reducer, 1000);
   const int before = allocations;
   for (int step = 0; step < 3; ++step) reduce(reducer, 1000);
   EXPECT_EQ(allocations - before, 0);
 }
 
-TEST(GradientReducer, RefusesOtherThanAFlatF32Buffer) {
-  std::vector<double> values(4);
-  EXPECT_THROW(GradientReducer(world(), host_view(std::span(values), {4})), Error);
-  std::vector<float> matrix(4);
-  EXPECT_THROW(GradientReducer(world(), host_view(std::span(matrix), {2, 2})), Error);
+TEST(GradientReducer, SaysWhatIsUnderWayAtMost) {
+  std::vector<float> values(elements);
+  const Tensor flat = host_view(std::span(values), {elements});
+  const bool alone = world().size() == 1;
+  const auto bytes = [&](const Communicator::Buckets& buckets) {
+    return GradientReducer(world(), queue(), flat, buckets).bytes_under_way();
+  };
+  EXPECT_EQ(bytes({4096, 3}), alone ? 0 : 3 * 4096);
+  EXPECT_EQ(bytes({4096, 1000}), alone ? 0 : 4 * elements);
+}
+
+TEST(GradientReducer, RefusesOtherThanAFlatF32BufferAndBucketsOfNothing) {
+  const auto refused = [](const Tensor& gradients, const Communicator::Buckets& buckets) {
+    EXPECT_THROW(GradientReducer(world(), queue(), gradients, buckets), Error);
+  };
+  std::vector<double> doubles(4);
+  refused(host_view(std::span(doubles), {4}), small_buckets);
+  std::vector<float> floats(4);
+  refused(host_view(std::span(floats), {2, 2}), small_buckets);
+  refused(host_view(std::span(floats), {4}), {.bytes = 3, .under_way = 1});
+  refused(host_view(std::span(floats), {4}), {.bytes = 4096, .under_way = 0});
 }
 
 }  // namespace
