@@ -14,6 +14,7 @@
 // one that dropout decides on.
 
 #include "kernels/dropout.hpp"
+#include "kernels/op.hpp"
 
 namespace tenfold::kernels {
 
@@ -24,17 +25,21 @@ struct AttentionShape {
 };
 
 /// Bytes of what forward keeps for backward, and of the workspace of either.
-std::int64_t attention_saved_bytes(DeviceKind device, const AttentionShape& shape, DType type);
-std::int64_t attention_workspace_bytes(DeviceKind device, const AttentionShape& shape, DType type);
+inline constinit Op<std::int64_t(DeviceKind device, const AttentionShape& shape, DType type)> attention_saved_bytes(
+    "attention_saved_bytes");
+inline constinit Op<std::int64_t(DeviceKind device, const AttentionShape& shape, DType type)> attention_workspace_bytes(
+    "attention_workspace_bytes");
 
 /// `dropout.rows` tells where the sequences lie, also at rate 0. saved, workspace: u8 of these bytes at least.
-void attention_forward(Queue& queue, const AttentionShape& shape, const Tensor& qkv, const Tensor& bias, float scale,
-                       const Dropout& dropout, const Tensor& context, const Tensor& saved, const Tensor& workspace);
+inline constinit Op<void(Queue& queue, const AttentionShape& shape, const Tensor& qkv, const Tensor& bias, float scale,
+                         const Dropout& dropout, const Tensor& context, const Tensor& saved, const Tensor& workspace)>
+    attention_forward("attention_forward");
 
 /// dqkv [N, 3d] from dcontext [N, d] and what forward kept, under the same dropout; 0 in rows that belong to no
 /// sequence. dbias += sum over samples of dS, f32 [H, T, T] or absent.
-void attention_backward(Queue& queue, const AttentionShape& shape, const Tensor& dcontext, const Tensor& qkv,
-                        const Tensor& saved, float scale, const Dropout& dropout, const Tensor& dqkv,
-                        const Tensor& dbias, const Tensor& workspace);
+inline constinit Op<void(Queue& queue, const AttentionShape& shape, const Tensor& dcontext, const Tensor& qkv,
+                         const Tensor& saved, float scale, const Dropout& dropout, const Tensor& dqkv,
+                         const Tensor& dbias, const Tensor& workspace)>
+    attention_backward("attention_backward");
 
 }  // namespace tenfold::kernels

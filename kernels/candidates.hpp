@@ -2,7 +2,7 @@
 // The multiple-choice head of MC-BERT (Xu et al., arXiv 2006.05744): the answer among k candidates a position, scored
 // by gathering their rows of the token table.
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 #include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
@@ -14,8 +14,9 @@ namespace tenfold::kernels {
 ///   negatives                    i32 [N, K - 1]
 ///   candidates                   i32 [N, K]
 ///   k                            i32 [1], 2 to K
-void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives,
-                    const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels);
+inline constinit Op<void(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives,
+                         const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels)>
+    make_questions("make_questions");
 
 /// Cross entropy over the candidates (slots >= 0) of each row that belongs to a sequence:
 ///   score = hidden[n] . table[c] + bias[c]
@@ -30,8 +31,10 @@ void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced
 /// With all three of these also the gradients of weight * sum of losses; without, losses only:
 ///   dhidden         [N, d], written, 0 elsewhere
 ///   dtable, dbias   f32 [V, d], f32 [V], added to, in order of rows and slots
-void candidate_loss(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& table, const Tensor& bias,
-                    const Tensor& candidates, const Tensor& labels, const Tensor& weight, const Tensor& losses,
-                    const Tensor& choice, const Tensor& dhidden, const Tensor& dtable, const Tensor& dbias);
+inline constinit Op<void(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& table,
+                         const Tensor& bias, const Tensor& candidates, const Tensor& labels, const Tensor& weight,
+                         const Tensor& losses, const Tensor& choice, const Tensor& dhidden, const Tensor& dtable,
+                         const Tensor& dbias)>
+    candidate_loss("candidate_loss");
 
 }  // namespace tenfold::kernels

@@ -1,6 +1,7 @@
 #pragma once
 // Wrong answers for multiple-choice questions: many draws a position from a softmax that is never in memory.
 
+#include "kernels/op.hpp"
 #include "kernels/sample_tokens.hpp"
 
 namespace tenfold::kernels {
@@ -24,9 +25,12 @@ struct CandidateDraws {
 ///   count           i32 [1], at most K
 ///   negatives       i32 [N, K]
 ///   workspace       u8 of candidate_workspace_bytes
-void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth,
-                     const Tensor& excluded, const CandidateDraws& draws, const Tensor& temperature,
-                     const Tensor& count, const Tensor& negatives, const Tensor& workspace);
-std::int64_t candidate_workspace_bytes(DeviceKind device, std::int64_t vocabulary, std::int64_t width, DType type);
+inline constinit Op<void(Queue& queue, const Tensor& hidden, const Tensor& table, const Tensor& bias,
+                         const Tensor& truth, const Tensor& excluded, const CandidateDraws& draws,
+                         const Tensor& temperature, const Tensor& count, const Tensor& negatives,
+                         const Tensor& workspace)>
+    draw_candidates("draw_candidates");
+inline constinit Op<std::int64_t(DeviceKind device, std::int64_t vocabulary, std::int64_t width, DType type)>
+    candidate_workspace_bytes("candidate_workspace_bytes");
 
 }  // namespace tenfold::kernels

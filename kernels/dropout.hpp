@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 #include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
@@ -22,8 +22,10 @@ struct Dropout {
 
 /// y = dropout(x), and 0 in rows that belong to no sequence, whatever stands there in x. x, y: [N, d], f32 or bf16. In
 /// place allowed.
-void dropout_forward(Queue& queue, const Tensor& x, const Dropout& dropout, const Tensor& y);
+inline constinit Op<void(Queue& queue, const Tensor& x, const Dropout& dropout, const Tensor& y)> dropout_forward(
+    "dropout_forward");
 /// dx = the same mask and scale on dy. In place allowed.
-void dropout_backward(Queue& queue, const Tensor& dy, const Dropout& dropout, const Tensor& dx);
+inline constinit Op<void(Queue& queue, const Tensor& dy, const Dropout& dropout, const Tensor& dx)> dropout_backward(
+    "dropout_backward");
 
 }  // namespace tenfold::kernels

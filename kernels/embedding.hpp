@@ -6,23 +6,27 @@
 //   positions   [T, d] of the same type, or absent
 //   out         [N, d] of the same type
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 #include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
 
 /// out[n] = table[tokens[n]] + positions[t] for row n, token t of its sequence.
-void embedding_forward(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& table,
-                       const Tensor& positions, const Tensor& out);
+inline constinit Op<void(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& table,
+                         const Tensor& positions, const Tensor& out)>
+    embedding_forward("embedding_forward");
 
 /// dtable[tokens[n]] += dout[n], f32 [V, d], in the order of rows: the same bits each time.
 /// dpositions[t] += sum over sequences of dout, f32 [T, d] or absent.
-void embedding_backward(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& dout,
-                        const Tensor& dtable, const Tensor& dpositions);
+inline constinit Op<void(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& dout,
+                         const Tensor& dtable, const Tensor& dpositions)>
+    embedding_backward("embedding_backward");
 
 /// x[n] += positions[t]. x: [N, d].
-void positions_forward(Queue& queue, const PackedRows& rows, const Tensor& positions, const Tensor& x);
+inline constinit Op<void(Queue& queue, const PackedRows& rows, const Tensor& positions, const Tensor& x)>
+    positions_forward("positions_forward");
 /// dpositions[t] += sum over sequences of dx, f32 [T, d].
-void positions_backward(Queue& queue, const PackedRows& rows, const Tensor& dx, const Tensor& dpositions);
+inline constinit Op<void(Queue& queue, const PackedRows& rows, const Tensor& dx, const Tensor& dpositions)>
+    positions_backward("positions_backward");
 
 }  // namespace tenfold::kernels

@@ -2,13 +2,15 @@
 // Selected rows of a matrix. index: i32 [R], distinct rows of x; count: i32 [1] on the device, the first `count` are
 // valid.
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 
 namespace tenfold::kernels {
 
 /// out[r] = x[index[r]] for r < count, 0 beyond. x: [N, d], out: [R, d].
-void gather_rows(Queue& queue, const Tensor& x, const Tensor& index, const Tensor& count, const Tensor& out);
+inline constinit Op<void(Queue& queue, const Tensor& x, const Tensor& index, const Tensor& count, const Tensor& out)>
+    gather_rows("gather_rows");
 /// dx = 0 but dx[index[r]] = dout[r] for r < count.
-void scatter_rows(Queue& queue, const Tensor& dout, const Tensor& index, const Tensor& count, const Tensor& dx);
+inline constinit Op<void(Queue& queue, const Tensor& dout, const Tensor& index, const Tensor& count, const Tensor& dx)>
+    scatter_rows("scatter_rows");
 
 }  // namespace tenfold::kernels

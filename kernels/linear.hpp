@@ -2,7 +2,7 @@
 // Affine map y = x W^T + b. x: [N, in], W: [out, in], y: [N, out]; f32 or bf16, accumulated in f32; b: f32 [out] or
 // absent.
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 
 namespace tenfold::kernels {
 
@@ -11,21 +11,24 @@ namespace tenfold::kernels {
 inline constexpr std::int64_t row_block = 128;
 
 /// y = x W^T + b. y may be f32 where x and W are bf16 (logits).
-void linear_forward(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y);
+inline constinit Op<void(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y)>
+    linear_forward("linear_forward");
 
 /// dx = dy W, or dx += dy W when accumulate.
-void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate);
+inline constinit Op<void(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate)>
+    linear_backward_input("linear_backward_input");
 
 /// dW += dy^T x and db += column sums of dy; dW: f32 [out, in], db: f32 [out] or absent. Summed over rows in a fixed
 /// order.
-void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight,
-                            const Tensor& dbias);
+inline constinit Op<void(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias)>
+    linear_backward_weight("linear_backward_weight");
 
 /// How the operands of a yardstick lie: as the device's library likes them best, or as any program has them.
 enum class OperandLayout { packed, row_major };
 
 /// The yardstick of utilisation: seconds of the fastest of `repeats` products of two square matrices of extent n by the
 /// device's library.
-double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats);
+inline constinit Op<double(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats)> measure_matmul(
+    "measure_matmul");
 
 }  // namespace tenfold::kernels

@@ -2,7 +2,7 @@
 // Adam with decoupled weight decay in fairseq's form (Ott et al. 2019): epsilon outside the bias correction, decay on
 // every tensor; clipping by the global norm. All tensors flat, f32, of one length n.
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 
 namespace tenfold::kernels {
 
@@ -19,17 +19,20 @@ struct AdamWStep {
 };
 
 /// norm: f32 [1] = sqrt of the sum of squares (f64 sums in a fixed order); infinite or NaN if any element is.
-void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm);
+inline constinit Op<void(Queue& queue, const Tensor& gradient, const Tensor& norm)> global_norm("global_norm");
 
 /// skipped = 1 if the norm or any of `sums` (f64 [S]) is not finite, else 0 and one more update.
-void judge_step(Queue& queue, const Tensor& norm, const Tensor& sums, const Tensor& skipped, const Tensor& updates);
+inline constinit Op<void(Queue& queue, const Tensor& norm, const Tensor& sums, const Tensor& skipped,
+                         const Tensor& updates)>
+    judge_step("judge_step");
 
 /// Unless skipped, with g = gradient * min(1, clip_norm / (norm + 1e-6)):
 ///   m = b1 m + (1 - b1) g
 ///   v = b2 v + (1 - b2) g^2
 ///   w -= lr * weight_decay * w
 ///   w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon)
-void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient, const Tensor& weight,
-           const Tensor& first_moment, const Tensor& second_moment);
+inline constinit Op<void(Queue& queue, const AdamW& settings, const AdamWStep& step, const Tensor& gradient,
+                         const Tensor& weight, const Tensor& first_moment, const Tensor& second_moment)>
+    adamw("adamw");
 
 }  // namespace tenfold::kernels

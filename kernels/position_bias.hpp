@@ -11,7 +11,7 @@
 
 #include <vector>
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 
 namespace tenfold::kernels {
 
@@ -30,10 +30,12 @@ struct PositionBias {
 };
 
 /// bias: f32 [H, T, T].
-void position_bias_forward(Queue& queue, const PositionBias& input, const Tensor& bias);
+inline constinit Op<void(Queue& queue, const PositionBias& input, const Tensor& bias)> position_bias_forward(
+    "position_bias_forward");
 
 /// From dbias [H, T, T] (sum over layers and samples): gradient.query, gradient.key are written, gradient.relative and
 /// gradient.cls are added to; absent ones are skipped. dbias may be overwritten.
-void position_bias_backward(Queue& queue, const Tensor& dbias, const PositionBias& input, const PositionBias& gradient);
+inline constinit Op<void(Queue& queue, const Tensor& dbias, const PositionBias& input, const PositionBias& gradient)>
+    position_bias_backward("position_bias_backward");
 
 }  // namespace tenfold::kernels

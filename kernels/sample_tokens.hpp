@@ -4,7 +4,7 @@
 // never of tiling, batch, rank or order. The host makes other exact draws of the same law, which need no Gumbel
 // variable a logit (host/detail/softmax_draws.hpp).
 
-#include "base/queue.hpp"
+#include "kernels/op.hpp"
 #include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels {
@@ -23,7 +23,8 @@ struct Draws {
 ///   count      i32 [1]; `first` as in softmax_cross_entropy
 ///   excluded   i32 [X], ids without mass (special tokens)
 ///   tokens     i32 [R]
-void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std::int64_t first, const Tensor& count,
-                   const Tensor& excluded, const Draws& draws, const Tensor& tokens);
+inline constinit Op<void(Queue& queue, const Tensor& logits, const Tensor& places, std::int64_t first,
+                         const Tensor& count, const Tensor& excluded, const Draws& draws, const Tensor& tokens)>
+    sample_tokens("sample_tokens");
 
 }  // namespace tenfold::kernels

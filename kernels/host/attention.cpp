@@ -239,6 +239,8 @@ void for_heads(detail::Label& label, const Call& call, bool in_order, std::initi
 
 }  // namespace
 
+namespace host {
+
 std::int64_t attention_saved_bytes(DeviceKind /*device*/, const AttentionShape& shape, DType type) {
   return shape.heads * shape.rows * padded(shape.length) * static_cast<std::int64_t>(size_of(type));
 }
@@ -282,5 +284,14 @@ void attention_backward(Queue& queue, const AttentionShape& shape, const Tensor&
     clear_rows<T>(dqkv, call.rows.filled());
   });
 }
+
+}  // namespace host
+
+const Implementation attention_saved_bytes_on_host{attention_saved_bytes, DeviceKind::host,
+                                                   host::attention_saved_bytes};
+const Implementation attention_workspace_bytes_on_host{attention_workspace_bytes, DeviceKind::host,
+                                                       host::attention_workspace_bytes};
+const Implementation attention_forward_on_host{attention_forward, DeviceKind::host, host::attention_forward};
+const Implementation attention_backward_on_host{attention_backward, DeviceKind::host, host::attention_backward};
 
 }  // namespace tenfold::kernels

@@ -129,6 +129,8 @@ void verify(const Job& job, std::int64_t vocabulary) {
 
 }  // namespace
 
+namespace host {
+
 void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced, const Tensor& negatives,
                     const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels) {
   static detail::Label label = "tenfold::make_questions::forward";
@@ -199,5 +201,10 @@ void candidate_loss(Queue& queue, const Tensor& hidden, const PackedRows& packed
     if (dhidden) scatter(label, job, row, dtable.data<float>(), dbias.data<float>());
   });
 }
+
+}  // namespace host
+
+const Implementation make_questions_on_host{make_questions, DeviceKind::host, host::make_questions};
+const Implementation candidate_loss_on_host{candidate_loss, DeviceKind::host, host::candidate_loss};
 
 }  // namespace tenfold::kernels

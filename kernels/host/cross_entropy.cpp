@@ -80,6 +80,8 @@ void verify(const Tensor& logits, const Tensor& labels, std::int64_t valid) {
 
 }  // namespace
 
+namespace host {
+
 void softmax_cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, std::int64_t first,
                            const Tensor& count, const Tensor& weight, const Tensor& losses, const Tensor& correct,
                            const Tensor& dlogits) {
@@ -108,5 +110,10 @@ void softmax_cross_entropy(Queue& queue, const Tensor& logits, const Tensor& lab
     });
   });
 }
+
+}  // namespace host
+
+const Implementation softmax_cross_entropy_on_host{softmax_cross_entropy, DeviceKind::host,
+                                                   host::softmax_cross_entropy};
 
 }  // namespace tenfold::kernels

@@ -198,6 +198,8 @@ void draw(const Job& job) {
 
 }  // namespace
 
+namespace host {
+
 std::int64_t candidate_workspace_bytes(DeviceKind /*device*/, std::int64_t vocabulary, std::int64_t width, DType type) {
   return Workspace(Tiles(vocabulary, width, type), nullptr).bytes;
 }
@@ -237,5 +239,11 @@ void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, co
   pack_table(job);
   draw(job);
 }
+
+}  // namespace host
+
+const Implementation candidate_workspace_bytes_on_host{candidate_workspace_bytes, DeviceKind::host,
+                                                       host::candidate_workspace_bytes};
+const Implementation draw_candidates_on_host{draw_candidates, DeviceKind::host, host::draw_candidates};
 
 }  // namespace tenfold::kernels

@@ -42,6 +42,8 @@ void mask_rows(detail::Label& label, const Tensor& x, const Dropout& dropout, co
 
 }  // namespace
 
+namespace host {
+
 void dropout_forward(Queue& queue, const Tensor& x, const Dropout& dropout, const Tensor& y) {
   static detail::Label label = "tenfold::dropout::forward";
   const Queue::Region region(queue, label.c_str());
@@ -53,5 +55,10 @@ void dropout_backward(Queue& queue, const Tensor& dy, const Dropout& dropout, co
   const Queue::Region region(queue, label.c_str());
   mask_rows(label, dy, dropout, dx);
 }
+
+}  // namespace host
+
+const Implementation dropout_forward_on_host{dropout_forward, DeviceKind::host, host::dropout_forward};
+const Implementation dropout_backward_on_host{dropout_backward, DeviceKind::host, host::dropout_backward};
 
 }  // namespace tenfold::kernels

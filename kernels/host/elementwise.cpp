@@ -27,6 +27,8 @@ std::array<double, 2> normal_pair(std::uint64_t key, std::int64_t pair) {
 
 }  // namespace
 
+namespace host {
+
 void convert(Queue& queue, const Tensor& source, const Tensor& destination) {
   static detail::Label label = "tenfold::convert::forward";
   const Queue::Region region(queue, label.c_str());
@@ -99,5 +101,13 @@ void add_sum(Queue& queue, const Tensor& values, const Tensor& sum) {
       throw Error(text("add_sum: values are ", name_of(values.dtype()), ", must be f32 or i32"));
   }
 }
+
+}  // namespace host
+
+const Implementation convert_on_host{convert, DeviceKind::host, host::convert};
+const Implementation fill_normal_on_host{fill_normal, DeviceKind::host, host::fill_normal};
+const Implementation fill_on_host{fill, DeviceKind::host, host::fill};
+const Implementation add_on_host{add, DeviceKind::host, host::add};
+const Implementation add_sum_on_host{add_sum, DeviceKind::host, host::add_sum};
 
 }  // namespace tenfold::kernels

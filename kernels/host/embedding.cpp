@@ -50,6 +50,8 @@ void accumulate(const T* from, float* to, std::int64_t width) {
 
 }  // namespace
 
+namespace host {
+
 void embedding_forward(Queue& queue, const Tensor& tokens, const PackedRows& rows, const Tensor& table,
                        const Tensor& positions, const Tensor& out) {
   static detail::Label label = "tenfold::embedding::forward";
@@ -139,5 +141,12 @@ void positions_backward(Queue& queue, const PackedRows& rows, const Tensor& dx, 
     });
   });
 }
+
+}  // namespace host
+
+const Implementation embedding_forward_on_host{embedding_forward, DeviceKind::host, host::embedding_forward};
+const Implementation embedding_backward_on_host{embedding_backward, DeviceKind::host, host::embedding_backward};
+const Implementation positions_forward_on_host{positions_forward, DeviceKind::host, host::positions_forward};
+const Implementation positions_backward_on_host{positions_backward, DeviceKind::host, host::positions_backward};
 
 }  // namespace tenfold::kernels

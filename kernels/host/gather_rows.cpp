@@ -26,6 +26,8 @@ std::int64_t verify_selection(const Tensor& all, const Tensor& selected, const T
 
 }  // namespace
 
+namespace host {
+
 void gather_rows(Queue& queue, const Tensor& x, const Tensor& index, const Tensor& count, const Tensor& out) {
   static detail::Label label = "tenfold::gather_rows::forward";
   const Queue::Region region(queue, label.c_str());
@@ -60,5 +62,10 @@ void scatter_rows(Queue& queue, const Tensor& dout, const Tensor& index, const T
     for (std::int64_t r = begin; r < end; ++r) std::memcpy(to + rows[r] * row, from + r * row, row);
   });
 }
+
+}  // namespace host
+
+const Implementation gather_rows_on_host{gather_rows, DeviceKind::host, host::gather_rows};
+const Implementation scatter_rows_on_host{scatter_rows, DeviceKind::host, host::scatter_rows};
 
 }  // namespace tenfold::kernels

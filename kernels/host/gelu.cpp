@@ -46,6 +46,8 @@ void backward(const T* dy, const T* derivative, T* dx, std::int64_t count) {
 
 }  // namespace
 
+namespace host {
+
 void gelu_forward(Queue& queue, const Tensor& x, const Tensor& y, const Tensor& derivative) {
   static detail::Label label = "tenfold::gelu::forward";
   const Queue::Region region(queue, label.c_str());
@@ -73,5 +75,10 @@ void gelu_backward(Queue& queue, const Tensor& dy, const Tensor& derivative, con
     });
   });
 }
+
+}  // namespace host
+
+const Implementation gelu_forward_on_host{gelu_forward, DeviceKind::host, host::gelu_forward};
+const Implementation gelu_backward_on_host{gelu_backward, DeviceKind::host, host::gelu_backward};
 
 }  // namespace tenfold::kernels

@@ -167,6 +167,8 @@ void verify(const Tensor& x, const Tensor& gain, const Tensor& mean, const Tenso
 
 }  // namespace
 
+namespace host {
+
 void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const Tensor& bias, float epsilon,
                         const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   static detail::Label label = "tenfold::layer_norm::forward";
@@ -278,5 +280,14 @@ void residual_layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& 
     sum_over_rows(label, sum[0], width, dgain.data<float>(), dbias.data<float>(), rows);
   });
 }
+
+}  // namespace host
+
+const Implementation layer_norm_forward_on_host{layer_norm_forward, DeviceKind::host, host::layer_norm_forward};
+const Implementation layer_norm_backward_on_host{layer_norm_backward, DeviceKind::host, host::layer_norm_backward};
+const Implementation residual_layer_norm_forward_on_host{residual_layer_norm_forward, DeviceKind::host,
+                                                         host::residual_layer_norm_forward};
+const Implementation residual_layer_norm_backward_on_host{residual_layer_norm_backward, DeviceKind::host,
+                                                          host::residual_layer_norm_backward};
 
 }  // namespace tenfold::kernels

@@ -37,6 +37,8 @@ void multiply(const detail::Matrix& a, const detail::Matrix& b, const Tensor& bi
 
 }  // namespace
 
+namespace host {
+
 void linear_forward(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
   const Queue::Region region(queue, "tenfold::linear::forward");
   multiply(matrix(x, "linear_forward: x"), matrix(weight, "linear_forward: weight"), bias, y, false, {},
@@ -88,5 +90,14 @@ double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64
   }
   return std::chrono::duration<double>(fastest).count();
 }
+
+}  // namespace host
+
+const Implementation linear_forward_on_host{linear_forward, DeviceKind::host, host::linear_forward};
+const Implementation linear_backward_input_on_host{linear_backward_input, DeviceKind::host,
+                                                   host::linear_backward_input};
+const Implementation linear_backward_weight_on_host{linear_backward_weight, DeviceKind::host,
+                                                    host::linear_backward_weight};
+const Implementation measure_matmul_on_host{measure_matmul, DeviceKind::host, host::measure_matmul};
 
 }  // namespace tenfold::kernels

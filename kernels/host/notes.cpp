@@ -47,6 +47,8 @@ void verify_mix(float mix) {
 
 }  // namespace
 
+namespace host {
+
 void mix_notes(Queue& queue, const Tensor& begin, const Tensor& end, const Tensor& count, const Tensor& notes,
                float mix, bool rescale, const Tensor& x) {
   static detail::Label label = "tenfold::mix_notes::forward";
@@ -149,5 +151,12 @@ void update_notes(Queue& queue, const Tensor& row, const Tensor& first, const Te
     }
   });
 }
+
+}  // namespace host
+
+const Implementation mix_notes_on_host{mix_notes, DeviceKind::host, host::mix_notes};
+const Implementation mix_notes_backward_on_host{mix_notes_backward, DeviceKind::host, host::mix_notes_backward};
+const Implementation pool_windows_on_host{pool_windows, DeviceKind::host, host::pool_windows};
+const Implementation update_notes_on_host{update_notes, DeviceKind::host, host::update_notes};
 
 }  // namespace tenfold::kernels

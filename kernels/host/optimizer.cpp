@@ -54,6 +54,8 @@ void update(const Update& u, const float* gradient, float* weight, float* first,
 
 }  // namespace
 
+namespace host {
+
 void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm) {
   static detail::Label label = "tenfold::global_norm::forward";
   const Queue::Region region(queue, label.c_str());
@@ -97,5 +99,11 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
     update(every, g + begin, w + begin, m + begin, v + begin, end - begin);
   });
 }
+
+}  // namespace host
+
+const Implementation global_norm_on_host{global_norm, DeviceKind::host, host::global_norm};
+const Implementation judge_step_on_host{judge_step, DeviceKind::host, host::judge_step};
+const Implementation adamw_on_host{adamw, DeviceKind::host, host::adamw};
 
 }  // namespace tenfold::kernels

@@ -131,6 +131,8 @@ std::vector<std::int32_t> relative_buckets(int length, int buckets, int max_dist
   return result;
 }
 
+namespace host {
+
 void position_bias_forward(Queue& queue, const PositionBias& input, const Tensor& bias) {
   const Queue::Region region(queue, "tenfold::position_bias::forward");
   static detail::Label label = "tenfold::position_bias::forward";
@@ -179,5 +181,12 @@ void position_bias_backward(Queue& queue, const Tensor& dbias, const PositionBia
     if (gradient.key) position_backward(call, h, dg.transposed(), input.query, gradient.key);
   }
 }
+
+}  // namespace host
+
+const Implementation position_bias_forward_on_host{position_bias_forward, DeviceKind::host,
+                                                   host::position_bias_forward};
+const Implementation position_bias_backward_on_host{position_bias_backward, DeviceKind::host,
+                                                    host::position_bias_backward};
 
 }  // namespace tenfold::kernels

@@ -86,6 +86,8 @@ void all_rows(const Job& job, const T* hidden, T* dhidden, float* dw, float* db)
 
 }  // namespace
 
+namespace host {
+
 void corrupt_tokens(Queue& queue, const Tensor& original, const Tensor& rows, const Tensor& drawn, const Tensor& count,
                     const Tensor& corrupted, const Tensor& replaced) {
   static detail::Label label = "tenfold::corrupt_tokens::forward";
@@ -151,5 +153,10 @@ void replaced_token_loss(Queue& queue, const Tensor& hidden, const PackedRows& r
       all_rows<T>(job, in, nullptr, nullptr, nullptr);
   });
 }
+
+}  // namespace host
+
+const Implementation corrupt_tokens_on_host{corrupt_tokens, DeviceKind::host, host::corrupt_tokens};
+const Implementation replaced_token_loss_on_host{replaced_token_loss, DeviceKind::host, host::replaced_token_loss};
 
 }  // namespace tenfold::kernels

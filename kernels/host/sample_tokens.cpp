@@ -65,6 +65,8 @@ void verify(const Job& job, std::int64_t valid) {
 
 }  // namespace
 
+namespace host {
+
 void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std::int64_t first, const Tensor& count,
                    const Tensor& excluded, const Draws& draws, const Tensor& tokens) {
   static detail::Label label = "tenfold::sample_tokens::forward";
@@ -92,5 +94,9 @@ void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std
   detail::for_blocks(label, valid, detail::rows_together,
                      [&](std::int64_t begin, std::int64_t end) { sample(job, begin, end); });
 }
+
+}  // namespace host
+
+const Implementation sample_tokens_on_host{sample_tokens, DeviceKind::host, host::sample_tokens};
 
 }  // namespace tenfold::kernels

@@ -6,6 +6,8 @@
 
 namespace tenfold::kernels {
 
+namespace host {
+
 void add_joint_counts(Queue& queue, const Tensor& first, const Tensor& second, const Tensor& sums) {
   const Queue::Region region(queue, "tenfold::joint_counts");
   detail::expect(first, DType::i32, first.shape(), "add_joint_counts: first");
@@ -37,5 +39,10 @@ void add_label_ranks(Queue& queue, const Tensor& logits, const Tensor& labels, s
   }
   *sum.data<double>() += static_cast<double>(ranks);
 }
+
+}  // namespace host
+
+const Implementation add_joint_counts_on_host{add_joint_counts, DeviceKind::host, host::add_joint_counts};
+const Implementation add_label_ranks_on_host{add_label_ranks, DeviceKind::host, host::add_label_ranks};
 
 }  // namespace tenfold::kernels
