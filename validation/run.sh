@@ -71,6 +71,11 @@ begin "unit tests under sanitizers"
 logged asan-unit ctest --preset asan --label-regex unit --parallel "$cores"
 tail -n 3 build/asan-unit.log
 
+begin "kernels and model on an AVX2 processor"
+build portable unit_kernels unit_model
+ONEDNN_MAX_CPU_ISA=AVX2 logged portable-unit ctest --preset portable --tests-regex "^unit_(kernels|model)"
+tail -n 3 build/portable-unit.log
+
 begin "tests"
 ctest --preset release --label-exclude nightly --parallel "$cores"
 echo "== passed in $SECONDS s"
