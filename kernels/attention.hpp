@@ -10,8 +10,16 @@
 //   bias     f32 [H, T, T], T the longest sequence; or absent
 //   context  [N, d]; 0 in rows that belong to no sequence
 //
-// Softmax and all sums in f32; dbias is summed in the order of sequences. Element (h*T + i)*T + j of a sample is the
-// one that dropout decides on.
+// and backward, with mask = 0 where dropout drops, else 1 / (1 - rate):
+//
+//   dA[h,i,j]  = mask[h,i,j] * dcontext_i . v_j
+//   dS[h,i,j]  = A[h,i,j] * (dA[h,i,j] - sum over j' of A[h,i,j'] * dA[h,i,j'])
+//   dq_i       = scale * sum over j of dS[h,i,j] * k_j
+//   dk_j       = scale * sum over i of dS[h,i,j] * q_i
+//   dv_j       = sum over i of dropout(A)[h,i,j] * dcontext_i
+//
+// Softmax and all sums in f32; dbias is summed in the order of sequences. Dropout decides on A[h,i,j] as element
+// (h*T + i)*T + j of its sample.
 
 #include "kernels/dropout.hpp"
 #include "kernels/op.hpp"
@@ -30,7 +38,8 @@ inline constinit Op<std::int64_t(DeviceKind device, const AttentionShape& shape,
 inline constinit Op<std::int64_t(DeviceKind device, const AttentionShape& shape, DType type)> attention_workspace_bytes(
     "attention_workspace_bytes");
 
-/// `dropout.rows` tells where the sequences lie, also at rate 0. saved, workspace: u8 of these bytes at least.
+/// `dropout.rows` tells where the sequences lie, also at rate 0. saved, workspace: u8, at least as many as the two ops
+/// above say.
 inline constinit Op<void(Queue& queue, const AttentionShape& shape, const Tensor& qkv, const Tensor& bias, float scale,
                          const Dropout& dropout, const Tensor& context, const Tensor& saved, const Tensor& workspace)>
     attention_forward("attention_forward");

@@ -7,9 +7,11 @@
 
 namespace tenfold::kernels {
 
-/// Lays out the questions. Slot 0 is NOTA. Where replaced, slot 1 is the truth and the label is 1, the rest are the
-/// first k - 2 negatives in order; elsewhere all others are the k - 1 negatives and the label is 0. Slots beyond the k
-/// in use are -1, and so are those of a negative that is -1.
+/// Lays out the questions, slot by slot:
+///                    label   slot 0   slot 1           further slots
+///   replaced[n]      1       nota     original[n]      the first k - 2 negatives
+///   not replaced     0       nota     first negative   the other k - 2 negatives
+/// Slots from k on are -1, and so is a slot whose negative is -1.
 ///   original, replaced, labels   i32 [N]
 ///   negatives                    i32 [N, K - 1]
 ///   candidates                   i32 [N, K]
@@ -28,7 +30,7 @@ inline constinit Op<void(Queue& queue, const Tensor& original, const Tensor& rep
 ///   weight          f32 [1]
 ///   losses          f32 [N], nats; 0 elsewhere
 ///   choice          i32 [N], slot of the greatest score, the first of equals; 0 elsewhere
-/// With all three of these also the gradients of weight * sum of losses; without, losses only:
+/// If these three are given, also the gradients of weight * sum of losses; if all are absent, losses only:
 ///   dhidden         [N, d], written, 0 elsewhere
 ///   dtable, dbias   f32 [V, d], f32 [V], added to, in order of rows and slots
 inline constinit Op<void(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& table,

@@ -9,7 +9,7 @@ namespace tenfold::kernels {
 /// How candidates are drawn (MC-BERT, Xu et al., arXiv 2006.05744).
 struct CandidateDraws {
   Draws draws;
-  bool with_replacement = false;  ///< the released code's sampling: independent draws, truth not left out
+  bool with_replacement = false;  ///< as the released code draws: independently, and the truth may come too
 };
 
 /// For each row n that belongs to a sequence, negatives[n, :] = `count` tokens of

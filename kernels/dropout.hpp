@@ -10,9 +10,9 @@
 
 namespace tenfold::kernels {
 
-/// One dropout site. A Philox block decides eight elements, 16 bits each: element e of a sample takes half-word e % 8
-/// of block(key, e / 8, step, sample) and is kept where that is at least round(rate * 65536). Element t*d + c of a
-/// sample is column c of its token t in a [N, d] matrix.
+/// One dropout site. A Philox block decides on eight elements, 16 bits each: element e of a sample is kept if
+///   half-word e % 8 of block(key, e / 8, step, sample) >= round(rate * 65536)
+/// Element t*d + c of a sample is column c of its token t in a [N, d] matrix.
 struct Dropout {
   PackedRows rows;
   float rate = 0;         ///< 0: nothing is dropped, what follows is not read

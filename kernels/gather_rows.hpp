@@ -9,7 +9,7 @@ namespace tenfold::kernels {
 /// out[r] = x[index[r]] for r < count, 0 beyond. x: [N, d], out: [R, d].
 inline constinit Op<void(Queue& queue, const Tensor& x, const Tensor& index, const Tensor& count, const Tensor& out)>
     gather_rows("gather_rows");
-/// dx = 0 but dx[index[r]] = dout[r] for r < count.
+/// dx[index[r]] = dout[r] for r < count; all other rows of dx become 0.
 inline constinit Op<void(Queue& queue, const Tensor& dout, const Tensor& index, const Tensor& count, const Tensor& dx)>
     scatter_rows("scatter_rows");
 

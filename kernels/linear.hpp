@@ -23,7 +23,7 @@ inline constinit Op<void(Queue& queue, const Tensor& dy, const Tensor& weight, c
 inline constinit Op<void(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias)>
     linear_backward_weight("linear_backward_weight");
 
-/// How the operands of a yardstick lie: as the device's library likes them best, or as any program has them.
+/// How the operands of a yardstick lie: in the library's own layout, or row by row.
 enum class OperandLayout { packed, row_major };
 
 /// The yardstick of utilisation: seconds of the fastest of `repeats` products of two square matrices of extent n by the

@@ -2,12 +2,15 @@
 // The position bias of attention, computed once a forward in f32 (T5, Raffel et al. 2020;
 // TUPE, Ke et al., arXiv 2006.15595, with the [CLS] reset). Position 0 is [CLS].
 //
-//   relative        bias[h,i,j] = r[bucket(j - i), h] for every pair
-//   TUPE            bias[h,i,j] = G[h,i,j] (+ r[bucket(j - i), h]),  G = (q_i . k_j) / sqrt(2 dh)
-//     untied [CLS]  for i, j >= 1 only; bias[h,0,j] = 0; bias[h,i>=1,0] = G[h,0,0] (+ cls[h])
+//   relative       bias[h,i,j] = r[bucket(j - i), h]                        for every pair
+//   TUPE           bias[h,i,j] = G[h,i,j]  (tupe-r: + r[bucket(j - i), h])
+//                  G[h,i,j]    = q_i . k_j / sqrt(2 dh), of head h
+//   untied [CLS]   bias[h,i,j] as TUPE                                      for i, j >= 1
+//                  bias[h,0,j] = 0
+//                  bias[h,i,0] = G[h,0,0]  (tupe-r: + cls[h])               for i >= 1
 //
-// Absent operands (empty tensors) leave their term out: query/key for `relative`, relative for TUPE-A, cls unless
-// TUPE-R untied.
+// An empty tensor leaves its term out. `relative` has no query and key, tupe-a no relative; only tupe-r with an untied
+// [CLS] has cls.
 
 #include <vector>
 
@@ -15,10 +18,12 @@
 
 namespace tenfold::kernels {
 
-/// T5 buckets of all offsets j - i in [-(T-1), T-1]; entry T-1 + (j - i). Half of the buckets for keys after the query;
-/// of each half, half exact, half logarithmic up to max_distance, borders in double precision and rounded up: for 32
-/// and 128 the table of the TUPE code (8-11 -> 8, 12-15 -> 9, 16-22 -> 10, 23-31 -> 11, 32-45 -> 12, 46-63 -> 13, 64-90
-/// -> 14, >= 91 -> 15).
+/// T5 buckets of all offsets j - i from -(T - 1) to T - 1; that of j - i is entry T - 1 + (j - i). Half of the buckets
+/// are for keys after the query. Of each half the first half are exact distances, the rest widen logarithmically up to
+/// max_distance. A distance that lies on a border belongs to the wider bucket. For 32 buckets and 128 this is the table
+/// of the TUPE code:
+///   0-7 -> 0-7      8-11 -> 8     12-15 -> 9     16-22 -> 10    23-31 -> 11
+///   32-45 -> 12     46-63 -> 13   64-90 -> 14    from 91 on -> 15
 std::vector<std::int32_t> relative_buckets(int length, int buckets, int max_distance);
 
 struct PositionBias {

@@ -7,9 +7,11 @@
 
 namespace tenfold::kernels {
 
-/// corrupted = original, but at the selected rows the drawn token; replaced[n] = 1 where they differ, else 0 (a draw
-/// that hits the truth counts as original). original, corrupted, replaced: i32 [N]; rows (distinct), drawn: i32 [R];
-/// count: i32 [1], entries of rows and drawn that are in use. A drawn -1 (no token could be drawn) leaves the original.
+/// corrupted = original, with the drawn token at each selected row; replaced[n] = 1 where the two differ, else 0, so
+/// that a draw that hits the truth counts as original. Where no token could be drawn (-1), the original stays.
+///   original, corrupted, replaced   i32 [N]
+///   rows, drawn                     i32 [R]; rows are distinct
+///   count                           i32 [1], how many of the R are in use
 inline constinit Op<void(Queue& queue, const Tensor& original, const Tensor& rows, const Tensor& drawn,
                          const Tensor& count, const Tensor& corrupted, const Tensor& replaced)>
     corrupt_tokens("corrupt_tokens");
@@ -22,7 +24,7 @@ inline constinit Op<void(Queue& queue, const Tensor& original, const Tensor& row
 ///   weight      f32 [1]
 ///   losses      f32 [N], nats; 0 elsewhere
 ///   predicted   i32 [N], 1 where the score is above 0; 0 elsewhere
-/// With all three of these also the gradients of weight * sum of losses; without, losses only:
+/// If these three are given, also the gradients of weight * sum of losses; if all are absent, losses only:
 ///   dhidden     [N, d], written, 0 elsewhere
 ///   dw, db      f32, added to, over rows in a fixed order
 inline constinit Op<void(Queue& queue, const Tensor& hidden, const PackedRows& rows, const Tensor& w, const Tensor& b,

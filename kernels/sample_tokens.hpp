@@ -19,7 +19,7 @@ struct Draws {
 
 /// tokens[r] ~ softmax(logits[r]) for the valid rows r < count - first, -1 beyond and where no logit is finite.
 ///   logits     f32 [R, V]
-///   places     i32 [R], which of draws.rows each stands for; of a sequence if valid
+///   places     i32 [R], the row that each stands for; a valid one belongs to a sequence
 ///   count      i32 [1]; `first` as in softmax_cross_entropy
 ///   excluded   i32 [X], ids without mass (special tokens)
 ///   tokens     i32 [R]

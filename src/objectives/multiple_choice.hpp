@@ -1,8 +1,10 @@
 #pragma once
 // MC-BERT (Xu et al., arXiv 2006.05744): a meta controller fills the masks and sets, for every real position, a
 // question with k answers: none of the above, wrong answers drawn from the controller, and the truth where the token
-// was replaced. The main model answers. Loss = L_MLM(controller) + weight x L_choice; no gradient flows through the
-// draws.
+// was replaced. The main model answers. No gradient flows through the draws.
+//
+//   L = L_MLM(controller) + weight * (1 / tokens) * sum over tokens i of -log softmax over the k answers c of
+//       (t_i . E[c] + b_c), at the right one,  t = LN(gelu(h W^T + b))
 
 #include "kernels/draw_candidates.hpp"
 #include "objectives/generator.hpp"

@@ -177,6 +177,9 @@ void Pretraining::start_reporting(const std::map<std::string, std::string>& libr
   say(text(resumed_at_ ? "resumed at step " : "new run at step ", state_.step, ": ", trainer_.parameters().count(),
            " parameters, ", train_.count(), " sequences to train on, ", held_out_.count(), " held out, ",
            runtime_.world().size(), " ranks, micro-batch ", *settings_.data.micro_batch));
+  if (settings_.optimizer.warmup_steps > settings_.run.steps)
+    say(text("optimizer.warmup_steps = ", settings_.optimizer.warmup_steps,
+             " is more than run.steps = ", settings_.run.steps, ": the learning rate never reaches its peak"));
 }
 
 ExitCode Pretraining::run() {
