@@ -28,13 +28,24 @@ struct Outcome {
   Counts counts;
 };
 
+/// All rows of the dictionary by key; the rank of key k is k modulo the ranks.
+std::vector<float> notes_by_key(NoteDictionary& dictionary, MpiCommunicator& group) {
+  const Received<float> all = group.all_gather_v(dictionary.share().rows);
+  const auto width = static_cast<std::ptrdiff_t>(dictionary.width());
+  std::vector<float> sorted(all.values.size());
+  auto row = all.values.begin();
+  for (std::ptrdiff_t rank = 0; rank < group.size(); ++rank)
+    for (std::ptrdiff_t key = rank; key < dictionary.keys(); key += group.size(), row += width)
+      std::copy_n(row, width, sorted.begin() + key * width);
+  return sorted;
+}
+
 Outcome outcome(Training& training, const StepResult& result, MpiCommunicator& group) {
   Outcome seen{{result.metrics.begin(), result.metrics.end()},
                read(*training.queue, training.trainer.parameters().gradients()),
                {},
                result.counts};
-  if (training.trainer.notes() != nullptr)
-    seen.notes = group.all_gather_v(training.trainer.notes()->dictionary().snapshot().rows).values;
+  if (training.trainer.notes() != nullptr) seen.notes = notes_by_key(training.trainer.notes()->dictionary(), group);
   return seen;
 }
 

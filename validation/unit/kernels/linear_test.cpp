@@ -131,7 +131,7 @@ TEST_P(LinearTest, ARowIsTheSameWhateverTheNumberOfRows) {
     const Tensor x = random({rows, in}), weight = random({out, in}), bias = random(DType::f32, {out});
     const Tensor dy = random({rows, out}), y = poisoned({rows, out}), dx = poisoned({rows, in});
     kernels::linear_forward(queue_, x, weight, bias, y);
-    kernels::linear_backward_input(queue_, dy, weight, dx);
+    kernels::linear_backward_input(queue_, dy, weight, dx, false);
     const Values whole_y = read(y), whole_dx = read(dx);
     for (std::int64_t count : {std::int64_t{1}, std::int64_t{7}, kernels::row_block - 1, kernels::row_block,
                                kernels::row_block + 1, 2 * kernels::row_block + 30}) {
@@ -140,7 +140,7 @@ TEST_P(LinearTest, ARowIsTheSameWhateverTheNumberOfRows) {
       };
       const Tensor part_y = poisoned({count, out}), part_dx = poisoned({count, in});
       kernels::linear_forward(queue_, x.rows(0, count), weight, bias, part_y);
-      kernels::linear_backward_input(queue_, dy.rows(0, count), weight, part_dx);
+      kernels::linear_backward_input(queue_, dy.rows(0, count), weight, part_dx, false);
       EXPECT_EQ(read(part_y), first(whole_y, out)) << count << " rows, " << in << " to " << out;
       EXPECT_EQ(read(part_dx), first(whole_dx, in)) << count << " rows, " << in << " to " << out;
     }

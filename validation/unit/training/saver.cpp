@@ -51,7 +51,9 @@ void run(const std::string& folder, bool only_check, MpiCommunicator& world) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  return tenfold::run_application(count, arguments, [&](tenfold::Runtime& runtime) {
+  tenfold::Signals signals;
+  signals.start(tenfold::Signals::Meaning::end);
+  return tenfold::run_application(count, arguments, signals, [&](tenfold::Runtime& runtime) {
     run(arguments[1], count > 2, runtime.world());
     return tenfold::ExitCode::done;
   });
