@@ -108,7 +108,7 @@ std::vector<Option> build() {
       {"tokenizer.lowercase", prepare, field(&S::tokenizer, &Tokenizer::lowercase), "",
        "fold case: make all letters small (Unicode's simple case folding)"},
       {"tokenizer.character_coverage", prepare, field(&S::tokenizer, &Tokenizer::character_coverage, between(0, 1)), "",
-       "share of the characters beside printable ASCII, which always has pieces, that get pieces", &trained_tokenizer},
+       "share of the characters beside printable ASCII (always with pieces) that get pieces", &trained_tokenizer},
       {"tokenizer.byte_fallback", prepare, field(&S::tokenizer, &Tokenizer::byte_fallback), "",
        "a character without a piece becomes its bytes, of 256 more pieces, instead of [UNK]", &trained_tokenizer},
 
@@ -152,7 +152,7 @@ std::vector<Option> build() {
       {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
        "the same at the last step, linear in between; auto: as temperature", &exact_sampling},
       {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
-       "exact: distinct, not the truth; released: as the released code, all but [PAD] and [NOTA]", &multiple_choice},
+       "exact: distinct, not the truth; released: with repeats, all but [PAD] and [NOTA]", &multiple_choice},
 
       {"notes.enabled", model, field(&S::notes, &Notes::enabled), "", "take notes on rare words"},
       {"notes.mix", model, field(&S::notes, &Notes::mix, between(0, 1)), "", "share of the note in a rare word's input",

@@ -75,7 +75,7 @@ TEST_F(Files, AByteOrderMarkIsNoText) {
 }
 
 TEST(Inputs, EverySizeGoesWithEveryMethodInEveryCommandThatTrains) {
-  ASSERT_EQ(inputs("sizes").size(), 3U);
+  ASSERT_EQ(inputs("sizes").size(), 4U);
   ASSERT_EQ(inputs("methods").size(), 8U);
   for (const std::string& size : inputs("sizes")) {
     for (const std::string& method : inputs("methods")) {
