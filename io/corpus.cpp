@@ -38,6 +38,14 @@ void expect_range(std::int64_t begin, std::size_t count, std::int64_t extent) {
                  begin + static_cast<std::int64_t>(count), " of ", extent);
 }
 
+/// Its size and the ids of the special tokens, which the file names by their pieces.
+Vocabulary vocabulary_of(const hdf5::File& file) {
+  const auto integer = [&](const char* name) { return static_cast<std::int32_t>(file.integer_attribute(name)); };
+  return {
+      integer("vocabulary_size"),
+      {integer("[PAD]"), integer("[UNK]"), integer("[CLS]"), integer("[SEP]"), integer("[MASK]"), integer("[NOTA]")}};
+}
+
 }  // namespace
 
 const char* name_of(Split split) {
@@ -56,7 +64,7 @@ std::string utf8_of(char32_t character) {
 Corpus::Corpus(const std::string& path)
     : path_(path),
       file_(open_corpus(path)),
-      vocabulary_size_(static_cast<int>(file_.integer_attribute("vocabulary_size"))),
+      vocabulary_(vocabulary_of(file_)),
       digest_(file_.text_attribute("digest")),
       train_(open_part(Split::train)),
       validation_(open_part(Split::validation)) {}
@@ -196,7 +204,7 @@ nlohmann::json Corpus::describe() const {
                               {"rare_occurrences", rare_occurrences(split)}};
   }
   return {{"schema", file_.integer_attribute("schema")},
-          {"vocabulary_size", vocabulary_size_},
+          {"vocabulary_size", vocabulary_.size},
           {"digest", digest_},
           {"splits", splits},
           {"words", extent(file_.dataset("words/count"))},

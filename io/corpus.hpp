@@ -55,8 +55,8 @@ class Corpus {
 
   const std::string& path() const { return path_; }
   /// Its size and special tokens.
-  Vocabulary vocabulary() const { return {vocabulary_size()}; }
-  int vocabulary_size() const { return vocabulary_size_; }
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  int vocabulary_size() const { return vocabulary_.size; }
   /// What identifies the corpus: a hash of its tokens, sentence ends and rare occurrences, in hexadecimal, the same for
   /// the same text, settings and tokenizer.
   const std::string& digest() const { return digest_; }
@@ -113,7 +113,7 @@ class Corpus {
 
   std::string path_;
   hdf5::File file_;
-  int vocabulary_size_;
+  Vocabulary vocabulary_;
   std::string digest_;
   Part train_;
   Part validation_;

@@ -1,12 +1,12 @@
 #pragma once
-// Tokens that stand for no text.
+// Tokens that stand for no text, in the tokenizers that `prepare` trains. A corpus says by itself which ids they have.
 
 #include <array>
 #include <cstdint>
 
 namespace tenfold {
 
-/// Ids of the special tokens, the same in every corpus. All but unknown are *control* symbols: no text becomes one.
+/// Their ids. All but unknown are *control* symbols: no text becomes one.
 enum SpecialToken : std::int32_t {
   pad_token = 0,
   unknown_token = 1,
@@ -17,9 +17,5 @@ enum SpecialToken : std::int32_t {
 };
 /// Their pieces, by id.
 inline constexpr std::array<const char*, 6> special_pieces = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NOTA]"};
-
-/// What sampling and random replacement never draw.
-inline constexpr std::array<std::int32_t, 4> never_drawn = {pad_token, class_token, mask_token,
-                                                            none_of_the_above_token};
 
 }  // namespace tenfold

@@ -71,7 +71,7 @@ class Curve(support.TestCase):
 
 class Learning(support.TestCase):
     def test_context_is_learnt_in_f32_and_bf16(self):
-        keys = {"data.corpus": support.corpus_of_topics(), "run.steps": 200, "optimizer.learning_rate": 5e-3, "model.dropout": 0,
+        keys = {"data.corpus": support.corpus_of_topics(), "run.steps": 500, "optimizer.learning_rate": 5e-3, "model.dropout": 0,
                 "model.attention_dropout": 0}
         traces = {}
         for precision in ("f32", "bf16"):
