@@ -147,7 +147,7 @@ std::vector<Option> build() {
       {"objective.temperature_end", model, field(&S::objective, &Objective::temperature_end, above(0)), "",
        "the same at the last step, linear in between; auto: as temperature", &exact_sampling},
       {"objective.sampling", model, field(&S::objective, &Objective::sampling), "",
-       "exact: distinct, not the truth; released: as the released code, all but [PAD] and [NOTA]", &multiple_choice},
+       "exact: distinct, not the truth; released: as the released code, all but [PAD], [NOTA]", &multiple_choice},
 
       {"notes.enabled", model, field(&S::notes, &Notes::enabled), "", "take notes on rare words"},
       {"notes.mix", model, field(&S::notes, &Notes::mix, between(0, 1)), "", "share of the note in a rare word's input",
