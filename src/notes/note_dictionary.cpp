@@ -1,7 +1,6 @@
 #include "notes/note_dictionary.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -14,14 +13,10 @@ namespace {
 
 constexpr std::int64_t restored_elements = 1 << 20;  // in one block that is read
 
-/// Ends an exchange. While an exception unwinds the other ranks may not come, and MPI may still write to the buffers:
+/// An exchange under way is not waited for, since the other ranks may not come, and MPI may still write to its buffers:
 /// they are left to it.
 void retire(std::unique_ptr<detail::NoteExchange>& exchange) {
-  if (exchange->resting()) return;
-  if (std::uncaught_exceptions() == 0)
-    exchange->settle();
-  else
-    static_cast<void>(exchange.release());
+  if (!exchange->resting()) static_cast<void>(exchange.release());
 }
 
 }  // namespace

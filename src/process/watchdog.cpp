@@ -44,8 +44,13 @@ class DeferredTermination {
     });
   }
   ~DeferredTermination() {
-    signals_.defer_termination({});
-    if (received()) Signals::deliver(SIGTERM);
+    try {
+      signals_.defer_termination({});
+      if (received()) Signals::deliver(SIGTERM);
+    } catch (const std::exception& error) {  // of a system that has no lock or no signal left
+      detail::write_error(text("tenfold: ", error.what(), "\n"));
+      std::_Exit(static_cast<int>(ExitCode::failure));
+    }
   }
   DeferredTermination(const DeferredTermination&) = delete;
   DeferredTermination& operator=(const DeferredTermination&) = delete;

@@ -18,15 +18,18 @@ constexpr std::int64_t together = 8;
 
 constexpr std::int64_t lanes = 16;
 using Lanes = float __attribute__((vector_size(4 * lanes)));
-using Order = std::int32_t __attribute__((vector_size(4 * lanes)));
 
 /// The lanes folded into one by `combine`, in a tree.
 template <class Combine>
 float fold(Lanes values, const Combine& combine) {
-  values = combine(values, __builtin_shuffle(values, Order{8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7}));
-  values = combine(values, __builtin_shuffle(values, Order{4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11}));
-  values = combine(values, __builtin_shuffle(values, Order{2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13}));
-  values = combine(values, __builtin_shuffle(values, Order{1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14}));
+  values =
+      combine(values, __builtin_shufflevector(values, values, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  values =
+      combine(values, __builtin_shufflevector(values, values, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  values =
+      combine(values, __builtin_shufflevector(values, values, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  values =
+      combine(values, __builtin_shufflevector(values, values, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
   return values[0];
 }
 
@@ -117,7 +120,8 @@ std::int64_t softmax_scratch(std::int64_t longest) {
 template <class T>
 void attention_softmax(const SoftmaxShape& shape, const SoftmaxDropout& dropout, const float* bias, float* scores,
                        float* scratch, T* kept, T* dropped) {
-  const auto [length, stride, longest, scale] = shape;
+  const std::int64_t length = shape.length, stride = shape.stride, longest = shape.longest;
+  const float scale = shape.scale;
   auto* draw_buffer = reinterpret_cast<std::uint16_t*>(scratch + stride);
   for (std::int64_t first = 0; first < length; first += together) {
     const std::int64_t rows = std::min(together, length - first);
@@ -144,7 +148,8 @@ void attention_softmax(const SoftmaxShape& shape, const SoftmaxDropout& dropout,
 template <class T>
 void attention_softmax_backward(const SoftmaxShape& shape, float keep_scale, const float* ddropped, const T* kept,
                                 float* scratch, T* dropped, T* gradient, float* dbias) {
-  const auto [length, stride, longest, scale] = shape;
+  const std::int64_t length = shape.length, stride = shape.stride, longest = shape.longest;
+  const float scale = shape.scale;
   float *probabilities = scratch, *products = probabilities + together * stride, *buffer = products + together * stride;
   for (std::int64_t first = 0; first < length; first += together) {
     const std::int64_t rows = std::min(together, length - first);

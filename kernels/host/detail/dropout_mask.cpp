@@ -50,8 +50,8 @@ void draw_32_blocks(std::uint64_t key, std::uint32_t step, std::uint64_t sample,
   for (int g = 0; g < groups; ++g) {
     const Lanes low = (c0[g] & 0xFFFFFFFFU) | (c1[g] << 32);
     const Lanes high = (c2[g] & 0xFFFFFFFFU) | (c3[g] << 32);
-    const Lanes front = __builtin_shuffle(low, high, Lanes{0, 8, 1, 9, 2, 10, 3, 11});
-    const Lanes back = __builtin_shuffle(low, high, Lanes{4, 12, 5, 13, 6, 14, 7, 15});
+    const Lanes front = __builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11);
+    const Lanes back = __builtin_shufflevector(low, high, 4, 12, 5, 13, 6, 14, 7, 15);
     _mm512_storeu_si512(out + 64 * g, reinterpret_cast<__m512i>(front));
     _mm512_storeu_si512(out + 64 * g + 32, reinterpret_cast<__m512i>(back));
   }
