@@ -42,7 +42,7 @@ void CharacterCounter::add(std::string_view text) {
     const std::string_view word = text.substr(begin, text.find_first_of(" \n", begin) - begin);
     begin += word.size();
     if (is_ascii(word)) {  // which normalisation leaves as it is
-      for (const char byte : word) ++ascii_[static_cast<std::size_t>(byte)];
+      for (const char byte : word) ++ascii_[static_cast<unsigned char>(byte)];
       continue;
     }
     normaliser_.encode_pieces(word, normalised_, pieces_);
