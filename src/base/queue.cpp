@@ -6,17 +6,26 @@ namespace tenfold {
 
 Queue::Region::Region(Queue& queue, const char* label) : queue_(queue), label_(label) {
   if (queue_.observer_) {
-    if (queue_.profile_ != nullptr) queue_.profile_->begin("tenfold::communication::poll");
+    constexpr const char* poll = "tenfold::communication::poll";
+    queue_.begin(poll);
     queue_.observer_(label_);
-    if (queue_.profile_ != nullptr) queue_.profile_->end();
+    queue_.end(poll);
   }
-  if (queue_.profile_ != nullptr) queue_.profile_->begin(label_);
-  if (profiler != nullptr) profiler(label_, true);
+  queue_.begin(label_);
 }
 
 Queue::Region::~Region() {
-  if (profiler != nullptr) profiler(label_, false);
-  if (queue_.profile_ != nullptr) queue_.profile_->end();
+  queue_.end(label_);
+}
+
+void Queue::begin(const char* label) {
+  if (profile_ != nullptr) profile_->begin(label);
+  if (profiler != nullptr) profiler(label, true);
+}
+
+void Queue::end(const char* label) noexcept {
+  if (profiler != nullptr) profiler(label, false);
+  if (profile_ != nullptr) profile_->end();
 }
 
 }  // namespace tenfold

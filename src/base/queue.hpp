@@ -67,6 +67,9 @@ class Queue {
   explicit Queue(DeviceKind device) : device_(device) {}
 
  private:
+  void begin(const char* label);
+  void end(const char* label) noexcept;
+
   Observer observer_;
   Profile* profile_ = nullptr;
   DeviceKind device_;

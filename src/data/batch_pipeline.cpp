@@ -11,11 +11,16 @@ BatchPipeline::BatchPipeline(const Sequences& sequences, const Settings& setting
                rare_words) {
   // A micro-batch has room for data.micro_batch sequences of any length.
   const int share = settings.data.global_batch / ranks, micro_batch = *settings.data.micro_batch;
-  const auto most = static_cast<std::size_t>((share + micro_batch - 1) / micro_batch);
+  capacity_ = static_cast<std::size_t>((share + micro_batch - 1) / micro_batch);
+  if (host.planning()) {
+    const auto batches = static_cast<std::int64_t>(2 * capacity_);
+    host.allocate(DType::u8, {batches, BatchLayout(batch_budget(settings), rare_words).bytes()});
+    return;
+  }
   samples_.reserve(static_cast<std::size_t>(share));
   for (Step* step : {&present_, &next_}) {
-    step->batches.reserve(most);
-    while (step->batches.size() < most) step->batches.emplace_back(batch_budget(settings), rare_words, host);
+    step->batches.reserve(capacity_);
+    while (step->batches.size() < capacity_) step->batches.emplace_back(batch_budget(settings), rare_words, host);
   }
 }
 

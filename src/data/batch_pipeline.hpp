@@ -22,7 +22,7 @@ class BatchPipeline {
   /// What this rank's micro-batches of the present step hold.
   const Counts& counts() const { return present_.counts; }
   /// Most micro-batches that a step may have.
-  std::size_t capacity() const { return present_.batches.size(); }
+  std::size_t capacity() const { return capacity_; }
 
  private:
   struct Step {
@@ -35,6 +35,7 @@ class BatchPipeline {
   SampleSchedule schedule_;
   BatchBuilder builder_;
   std::int64_t next_step_ = 1;
+  std::size_t capacity_;
   std::vector<Sample> samples_;
   Step present_, next_;
 };

@@ -69,9 +69,9 @@ PlannedTrainer::PlannedTrainer(const Settings& settings, const TextFacts& facts)
 }
 
 MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
-  // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 7 to 24
+  // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 12 to 24
   // MiB for models of 0.1 to 30 M parameters on one to four ranks.
-  constexpr std::int64_t libraries = 13 << 20;
+  constexpr std::int64_t libraries = 18 << 20;
   PlannedTrainer trainer(settings, facts);
   std::int64_t largest_weight = 0;
   for (const Parameter& parameter : trainer->parameters().all())

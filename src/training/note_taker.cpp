@@ -15,6 +15,7 @@ NoteTaker::NoteTaker(Communicator& data, const Settings& settings, std::int64_t 
   const std::int64_t occurrences = note_capacity(batch_budget(settings));
   looked_up_ = device.allocate(DType::f32, {std::min(keys, occurrences), width_});
   pooled_ = device.allocate(DType::f32, {occurrences, width_});
+  if (host.planning()) return;
   const auto of_step = micro_batches * static_cast<std::size_t>(occurrences);
   keys_.reserve(of_step);
   sources_.reserve(of_step);

@@ -23,7 +23,7 @@ KEYS = {
     "below range": ({"model.layers": 0}, r"model\.layers = 0 .*1"),
     "missing": ({"data.corpus": None}, r"data\.corpus is missing"),
     "heads": ({"model.heads": 5}, r"model\.width = 32 is not a multiple of model\.heads = 5"),
-    "micro-batch": ({"data.micro_batch": 5}, r"data\.global_batch = 24 .*data\.micro_batch = 5"),
+    "micro-batch": ({"data.micro_batch": 25}, r"data\.micro_batch = 25 is above .* share .* data\.global_batch = 24"),
     "ranks": ({"parallel.data": 5}, r"parallel\.data = 5 .* is not the number of ranks"),
     "candidates": ({"objective.kind": "multiple-choice", "objective.candidates": 500}, r"objective\.candidates = 500 .* fewer"),
     "vocabulary": ({"tokenizer.vocabulary_size": 9999}, r"tokenizer\.vocabulary_size = 9999, but .* has a vocabulary of \d+"),

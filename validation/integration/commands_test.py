@@ -57,7 +57,7 @@ class Run(support.TestCase):
         parts = sum(trace[name] for name in ("seconds_data", "seconds_compute", "seconds_communication"))
         self.assertTrue((parts <= trace["seconds"] * 1.001).all())
         warmup, steps, peak = 5, 12, 1e-4
-        expected = [peak * min(t / warmup, (steps - t) / (steps - warmup)) for t in trace["step"]]
+        expected = [peak * min(t / warmup, (steps + 1 - t) / (steps + 1 - warmup)) for t in trace["step"]]
         numpy.testing.assert_allclose(trace["learning_rate"], expected, rtol=1e-6, atol=1e-20)
         self.assertTrue((trace["gradient_norm"] > 0).all() and (trace["model_flops"] > 0).all())
 

@@ -122,11 +122,11 @@ class Failure(support.TestCase):
         # As the mpiexec of another MPI starts them.
         for task in (0, 1):
             environment = {**support.ENVIRONMENT, "PMI_SIZE": "3", "PMI_RANK": str(task)}
-            result = subprocess.run(support.command("--version"), env=environment, capture_output=True, text=True, timeout=SECONDS)
+            result = subprocess.run(support.command("--version"), env=environment, capture_output=True, text=True, timeout=support.TIMEOUT)
             support.expect_code(2, result)
             self.assertEqual(result.stdout, "")
             self.assertRegex(result.stderr, r"^tenfold: error: 3 tasks .*do not know each other.*mpirun.*\n$" if task == 0 else "^$")
-        alone = subprocess.run(support.command("--version"), env={**support.ENVIRONMENT, "PMI_SIZE": "1", "PMI_RANK": "0"}, timeout=SECONDS,
+        alone = subprocess.run(support.command("--version"), env={**support.ENVIRONMENT, "PMI_SIZE": "1", "PMI_RANK": "0"}, timeout=support.TIMEOUT,
                                capture_output=True, text=True)
         support.expect_code(0, alone)
 
