@@ -32,18 +32,25 @@ inline int threads() {
   return loops_by_openmp ? omp_get_max_threads() : Kokkos::DefaultHostExecutionSpace().concurrency();
 }
 
+/// One copy of a body's code, whoever calls it: a compiler that inlines it into two loops may order their sums in two
+/// ways, and bits would depend on the number of threads.
+template <class Body>
+[[gnu::noinline]] void run(const Body& body, std::int64_t i) {
+  body(i);
+}
+
 /// body(i) for i in [0, count), by the threads of OpenMP; what one throws is thrown again when all are done.
 template <class Body>
 void for_each_by_openmp(std::int64_t count, const Body& body) {
   if (count <= 1 || threads() == 1 || omp_in_parallel() != 0) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
+    for (std::int64_t i = 0; i < count; ++i) run(body, i);
     return;
   }
   std::exception_ptr failure;
 #pragma omp parallel for schedule(dynamic, 1)
   for (std::int64_t i = 0; i < count; ++i) {
     try {
-      body(i);
+      run(body, i);
     } catch (...) {
 #pragma omp critical(tenfold_for_blocks)
       failure = std::current_exception();

@@ -179,9 +179,9 @@ class OpTest : public ::testing::TestWithParam<Target> {
   }
 
   Values normal(std::int64_t count, double deviation = 1) {
-    std::normal_distribution<double> distribution(0, deviation);
+    std::normal_distribution<double> distribution;
     Values values(static_cast<std::size_t>(count));
-    for (double& value : values) value = distribution(generator_);
+    for (double& value : values) value = deviation * distribution(generator_);
     return values;
   }
 

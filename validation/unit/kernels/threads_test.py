@@ -5,6 +5,7 @@ threads_test.py PROGRAM: runs the program of the tests twice.
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ def bits_by_test(threads):
         run = subprocess.run(command, env={**os.environ, "TENFOLD_TEST_THREADS": str(threads)}, capture_output=True, text=True)
         if run.returncode != 0:
             raise AssertionError(f"with {threads} threads: {run.stdout[-3000:]}{run.stderr[-3000:]}")
-        suites = json.load(open(results.name, encoding="utf-8"))["testsuites"]
+        suites = json.loads(pathlib.Path(results.name).read_text(encoding="utf-8"))["testsuites"]
     return {f"{suite['name']}.{test['name']}": test["bits"] for suite in suites for test in suite["testsuite"] if "bits" in test}
 
 

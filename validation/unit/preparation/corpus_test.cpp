@@ -40,6 +40,8 @@ void write_corpus(const std::string& path, std::int64_t schema) {
   file.set_attribute("format", std::string("corpus"));
   file.set_attribute("schema", schema);
   file.set_attribute("vocabulary_size", std::int64_t{5000});
+  for (std::size_t id = 0; id < special_pieces.size(); ++id)
+    file.set_attribute(special_pieces[id], static_cast<std::int64_t>(id));
   file.set_attribute("digest", std::string("0123456789abcdef"));
   file.set_attribute("running_words", std::int64_t{77});
   file.set_attribute("rare_minimum", std::int64_t{10});
