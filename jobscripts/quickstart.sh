@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks, within ten minutes on 2 cores.
+# From a bare Debian or Ubuntu machine to a trained, plotted, resumable model on two ranks.
 #   [STEPS=1500] jobscripts/quickstart.sh [RUN_FOLDER]      default: runs/quickstart
 # Installs what is missing, builds, fetches and prepares a small text (the King James Bible), and trains a small encoder on it with
 # TUPE's positions until it fills blanks by their context. At the end it says what was seen and how to go on.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The test suite, from a bare Debian or Ubuntu machine to a verdict: set-up, format, build, quickstart, linters, sanitizers, tests.
 #   validation/run.sh
-# Within twenty minutes on 2 cores. Ends with the first failure; logs are kept under build/. May be interrupted or killed: no
+# Ends with the first failure; logs are kept under build/. May be interrupted or killed: no
 # process stays behind. Long studies are left out: ctest --preset release -L nightly
 set -euo pipefail
 

@@ -67,7 +67,7 @@ class Readme(unittest.TestCase):
         for word, suffix in (("CORPUS", "h5"), ("TEXT", "txt")):
             command = command.replace(word, str(self.folder / f"corpora/demo/demo.{suffix}"))
         environment = {**support.ENVIRONMENT, "PATH": f"{self.folder / 'build/release'}:{support.ENVIRONMENT['PATH']}"}
-        done = subprocess.run(f"{command} {extra}", shell=True, cwd=self.folder, env=environment, timeout=300,
+        done = subprocess.run(f"{command} {extra}", shell=True, cwd=self.folder, env=environment, timeout=support.TIMEOUT,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 0, f"{command} {extra}\n{done.stdout}")
 
