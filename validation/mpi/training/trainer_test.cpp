@@ -53,8 +53,11 @@ TEST_P(EveryObjective, TakesThePlannedBytes) {
   for (const int micro_batch : {1, 5}) {
     const Settings settings = small(GetParam(), world().size(), micro_batch);
     OnRandomSequences run(settings);
-    const TextFacts facts{
-        .vocabulary = vocabulary, .rare_words = RandomSequences::rare_keys, .rare_share = 0, .tokens = 0};
+    const TextFacts facts{.vocabulary = vocabulary,
+                          .rare_words = RandomSequences::rare_keys,
+                          .rare_share = 0,
+                          .tokens = 0,
+                          .sentences = 0};
     PlannedTrainer planned(settings, facts);
     EXPECT_EQ(planned.tensors().bytes(), run.training.tensors.bytes());
     if (world().rank() == 0) {
