@@ -65,14 +65,15 @@ class Grid(Methods):
         ("multiple-choice", "tupe-a", True, "f32"), ("multiple-choice", "tupe-r", False, "bf16"),
     ]
     STEPS = {"mlm": 400, "electra": 1000, "multiple-choice": 1000}
-    # Of the main model's loss, the share of what it has at best without context; with the generator as wide as the main model, and
-    # so as fast to learn.
+    # Of the main model's loss, the share of what it has at best without context. The generator has a quarter of its width: the slower
+    # that one learns, the more of its words betray themselves (seen with two seeds: 0.55 to 0.76 of electra's loss, 0.46 to 0.66 of the
+    # choices').
     MAIN_LOSS = {"electra": ("loss_discriminator", 0.9), "multiple-choice": ("loss_choice", 0.85)}
 
     def learn(self, kind, **keys):
-        alike = {} if kind == "mlm" else {"objective__generator_divider": 1}
+        slow = {} if kind == "mlm" else {"objective__generator_divider": 4}
         return self.train(kind, **{"data__corpus": support.corpus_of_topics(), "run__steps": self.STEPS[kind],
-                                   "optimizer__learning_rate": 5e-3, "model__dropout": 0, "model__attention_dropout": 0, **alike, **keys})
+                                   "optimizer__learning_rate": 5e-3, "model__dropout": 0, "model__attention_dropout": 0, **slow, **keys})
 
     def expect_context(self, run, kind, what):
         """Losses far below the best of a model that does not look at the words around."""
@@ -85,7 +86,7 @@ class Grid(Methods):
         if kind == "mlm":
             self.assertLess(run.trace("validation")["loss"][-1], plateau - 0.8, what)
             return
-        self.assertLess(last["loss_mlm"], plateau - 0.8, what)
+        self.assertLess(last["loss_mlm"], plateau - 0.4, what)
         column, share = self.MAIN_LOSS[kind]
         self.assertLess(last[column], share * self.loss_without_context(kind, last["replaced_share"]), what)
 
