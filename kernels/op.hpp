@@ -29,9 +29,11 @@ class Op<Result(Arguments...)> {
     const DeviceKind device = device_of(arguments...);
     const Function function = functions_[static_cast<std::size_t>(device)];
     if (function == nullptr)
-      throw Error(text(name_, " is not implemented for ", device == DeviceKind::host ? "the host" : "CUDA"));
+      throw Error(text("this build has no ", name_, " for ", device == DeviceKind::host ? "the host" : "CUDA"));
     return function(std::forward<Arguments>(arguments)...);
   }
+
+  bool implemented(DeviceKind device) const { return functions_[static_cast<std::size_t>(device)] != nullptr; }
 
   /// Before main, by Implementation alone.
   void implement(DeviceKind device, Function function) { functions_[static_cast<std::size_t>(device)] = function; }

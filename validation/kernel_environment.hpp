@@ -22,7 +22,7 @@ class KernelEnvironment : public ::testing::Environment {
 inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
 
 inline Device& device() {
-  static const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host);
+  static const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host, 0);
   return *device;
 }
 

@@ -39,7 +39,7 @@ build() {
 }
 
 mkdir -p build
-mapfile -t sources < <(find kernels io src validation -name '*.[ch]pp' | sort)
+mapfile -t sources < <(find kernels io src validation -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh' | sort)
 mapfile -t scripts < <(find jobscripts inputs validation .ci -name '*.sh' | sort)
 
 begin "format of ${#sources[@]} files"

@@ -5,7 +5,7 @@
 
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/vector_math.hpp"
 
 namespace tenfold::kernels {

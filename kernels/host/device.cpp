@@ -78,9 +78,19 @@ class HostDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_device(DeviceKind kind) {
-  TENFOLD_VERIFY(kind == DeviceKind::host, "this build has kernels for the host only");
+namespace host {
+
+std::unique_ptr<Device> make_device(DeviceKind /*kind*/, int /*ordinal*/) {
   return std::make_unique<HostDevice>();
 }
+
+int count_devices(DeviceKind /*kind*/) {
+  return 1;
+}
+
+}  // namespace host
+
+const Implementation make_device_on_host{make_device, DeviceKind::host, host::make_device};
+const Implementation count_devices_on_host{count_devices, DeviceKind::host, host::count_devices};
 
 }  // namespace tenfold::kernels

@@ -4,7 +4,7 @@
 
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/row_dropout.hpp"
 
 namespace tenfold::kernels {

@@ -8,7 +8,7 @@
 #include "base/random.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/ordered_sum.hpp"
 
 namespace tenfold::kernels {

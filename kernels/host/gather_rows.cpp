@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 
 namespace tenfold::kernels {
 

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/detail/layer_norm.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
 #include "kernels/host/detail/row_dropout.hpp"
 
 namespace tenfold::kernels {
@@ -158,13 +159,6 @@ void sum_over_rows(detail::Label& label, std::int64_t rows, std::int64_t width, 
   }
 }
 
-void verify(const Tensor& x, const Tensor& gain, const Tensor& mean, const Tensor& rstd) {
-  TENFOLD_VERIFY(x.shape().rank() == 2 && x[1] > 0, "layer_norm: x ", x.shape().describe());
-  detail::expect(gain, DType::f32, {x[1]}, "layer_norm: gain");
-  detail::expect(mean, DType::f32, {x[0]}, "layer_norm: mean");
-  detail::expect(rstd, DType::f32, {x[0]}, "layer_norm: rstd");
-}
-
 }  // namespace
 
 namespace host {
@@ -173,9 +167,7 @@ void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& gain, const
                         const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   static detail::Label label = "tenfold::layer_norm::forward";
   const Queue::Region region(queue, label.c_str());
-  verify(x, gain, mean, rstd);
-  detail::expect(bias, DType::f32, {x[1]}, "layer_norm: bias");
-  detail::expect(y, x.dtype(), x.shape(), "layer_norm: y");
+  detail::expect_layer_norm(x, gain, mean, rstd, bias, {{y, "layer_norm: y"}});
   const std::int64_t width = x[1];
   const Forward forward{gain.data<float>(), bias.data<float>(), width, epsilon, mean.data<float>(), rstd.data<float>()};
   detail::by_storage_type(x, "layer_norm: x", [&]<class T>() {
@@ -195,11 +187,8 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
                          const Tensor& rstd, const Tensor& dx, const Tensor& dgain, const Tensor& dbias) {
   static detail::Label label = "tenfold::layer_norm::backward";
   const Queue::Region region(queue, label.c_str());
-  verify(x, gain, mean, rstd);
-  detail::expect(dy, x.dtype(), x.shape(), "layer_norm: dy");
-  detail::expect(dx, x.dtype(), x.shape(), "layer_norm: dx");
+  detail::expect_layer_norm(x, gain, mean, rstd, dbias, {{dy, "layer_norm: dy"}, {dx, "layer_norm: dx"}});
   detail::expect(dgain, DType::f32, {x[1]}, "layer_norm: dgain");
-  detail::expect(dbias, DType::f32, {x[1]}, "layer_norm: dbias");
   const Backward backward{gain.data<float>(), x[1], mean.data<float>(), rstd.data<float>()};
   detail::by_storage_type(x, "layer_norm: x", [&]<class T>() {
     const T *gradient = dy.data<T>(), *in = x.data<T>();
@@ -216,11 +205,10 @@ void residual_layer_norm_forward(Queue& queue, const Tensor& branch, const Tenso
                                  const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   static detail::Label label = "tenfold::residual_layer_norm::forward";
   const Queue::Region region(queue, label.c_str());
-  verify(sum, gain, mean, rstd);
-  detail::expect(bias, DType::f32, {sum[1]}, "residual_layer_norm: bias");
-  detail::expect(branch, sum.dtype(), sum.shape(), "residual_layer_norm: branch");
-  detail::expect(residual, sum.dtype(), sum.shape(), "residual_layer_norm: residual");
-  detail::expect(y, sum.dtype(), sum.shape(), "residual_layer_norm: y");
+  detail::expect_layer_norm(sum, gain, mean, rstd, bias,
+                            {{branch, "residual_layer_norm: branch"},
+                             {residual, "residual_layer_norm: residual"},
+                             {y, "residual_layer_norm: y"}});
   const std::int64_t width = sum[1];
   const detail::RowDropout mask(dropout, sum[0], width);
   const Forward forward{gain.data<float>(), bias.data<float>(), width, epsilon, mean.data<float>(), rstd.data<float>()};
@@ -252,12 +240,11 @@ void residual_layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& 
                                   const Tensor& dbranch, const Tensor& dgain, const Tensor& dbias) {
   static detail::Label label = "tenfold::residual_layer_norm::backward";
   const Queue::Region region(queue, label.c_str());
-  verify(sum, gain, mean, rstd);
-  detail::expect(dy, sum.dtype(), sum.shape(), "residual_layer_norm: dy");
-  detail::expect(dresidual, sum.dtype(), sum.shape(), "residual_layer_norm: dresidual");
-  detail::expect(dbranch, sum.dtype(), sum.shape(), "residual_layer_norm: dbranch");
+  detail::expect_layer_norm(sum, gain, mean, rstd, dbias,
+                            {{dy, "residual_layer_norm: dy"},
+                             {dresidual, "residual_layer_norm: dresidual"},
+                             {dbranch, "residual_layer_norm: dbranch"}});
   detail::expect(dgain, DType::f32, {sum[1]}, "residual_layer_norm: dgain");
-  detail::expect(dbias, DType::f32, {sum[1]}, "residual_layer_norm: dbias");
   const std::int64_t width = sum[1];
   const detail::RowDropout mask(dropout, sum[0], width);
   const Backward backward{gain.data<float>(), width, mean.data<float>(), rstd.data<float>()};

@@ -9,7 +9,7 @@
 #include "kernels/device.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/instruction_set.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
 namespace tenfold::kernels {
@@ -66,7 +66,7 @@ double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64
   if (type == DType::bf16 && !detail::multiplies_bf16()) type = DType::f32;  // that is what is multiplied there
   const std::int64_t threads = detail::threads(), rows = (n + threads - 1) / threads;
   const detail::ProductShape shape{rows, n, n, type, type};
-  const std::unique_ptr<Device> host = make_device(DeviceKind::host);
+  const std::unique_ptr<Device> host = make_device(DeviceKind::host, 0);
   Arena arena(*host);
   const Tensor a = arena.allocate(type, {rows * threads, n}), c = arena.allocate(type, {rows * threads, n});
   const Tensor b = arena.allocate(DType::u8, {detail::packed_bytes(n, n, type)});

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/ordered_sum.hpp"
 
 namespace tenfold::kernels {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 
 namespace tenfold::kernels {
 

@@ -76,7 +76,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
   const TextFacts facts = facts_of_random(settings);
   plan_that_fits(settings, facts, runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
-  const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host);
+  const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host, 0);
   const std::unique_ptr<Queue> queue = device->make_queue();
   Measurement result;
   result.ranks = runtime.world().size();

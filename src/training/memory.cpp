@@ -59,7 +59,7 @@ TextFacts facts_of_random(const Settings& settings) {
 }
 
 PlannedTrainer::PlannedTrainer(const Settings& settings, const TextFacts& facts)
-    : device_(kernels::make_device(DeviceKind::host)),
+    : device_(kernels::make_device(DeviceKind::host, 0)),
       queue_(device_->make_queue()),
       tensors_(*device_, MemoryKind::device, Arena::Mode::plan),
       host_(*device_, MemoryKind::pinned, Arena::Mode::plan),

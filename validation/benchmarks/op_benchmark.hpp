@@ -81,7 +81,7 @@ class OpBenchmark {
  private:
   benchmark::State& state_;
   DType type_;
-  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host);
+  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host, 0);
   std::unique_ptr<Queue> queue_ = device_->make_queue();
   Arena arena_{*device_};
   std::mt19937_64 generator_{1};

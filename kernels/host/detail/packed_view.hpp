@@ -1,7 +1,7 @@
 #pragma once
 // PackedRows as host kernels read them.
 
-#include "kernels/host/detail/operands.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/packed_rows.hpp"
 
 namespace tenfold::kernels::detail {

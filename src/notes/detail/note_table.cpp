@@ -21,7 +21,7 @@ NoteTable::NoteTable(Arena& host, std::int64_t keys, int width, float rate, std:
       rate_(rate),
       rank_(rank),
       ranks_(ranks),
-      queue_(kernels::make_device(DeviceKind::host)->make_queue()) {
+      queue_(kernels::make_device(DeviceKind::host, 0)->make_queue()) {
   const std::int64_t share = owned_below(keys);
   table_ = host.allocate(DType::f32, {share, width});
   updates_.resize(static_cast<std::size_t>(share));

@@ -31,7 +31,7 @@ class ArenaTest : public ::testing::Test {
     return std::ranges::all_of(bytes, [value](std::uint8_t byte) { return byte == value; });
   }
 
-  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host);
+  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host, 0);
   std::unique_ptr<Queue> queue_ = device_->make_queue();
 };
 

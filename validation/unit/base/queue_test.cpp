@@ -18,7 +18,7 @@ constexpr const char* poll = "tenfold::communication::poll";
 
 class RegionTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host);
+  std::unique_ptr<Device> device_ = kernels::make_device(DeviceKind::host, 0);
   std::unique_ptr<Queue> queue_ = device_->make_queue();
 };
 

@@ -34,8 +34,9 @@ struct Target {
 /// On every device that this build has kernels for.
 inline std::vector<Target> targets(std::initializer_list<DType> types) {
   std::vector<Target> all;
-  for (const DeviceKind device : {DeviceKind::host})
-    for (const DType type : types) all.push_back({device, type});
+  for (const DeviceKind device : {DeviceKind::host, DeviceKind::cuda})
+    for (const DType type : types)
+      if (kernels::make_device.implemented(device)) all.push_back({device, type});
   return all;
 }
 
@@ -185,6 +186,9 @@ class OpTest : public ::testing::TestWithParam<Target> {
     return values;
   }
 
+  void SetUp() override {
+    if (!present_) GTEST_SKIP() << "there is no GPU";
+  }
   /// All that was read, for threads_test.py to compare.
   void TearDown() override { RecordProperty("bits", std::to_string(bits_)); }
 
@@ -206,7 +210,8 @@ class OpTest : public ::testing::TestWithParam<Target> {
             scalar(DType::i64, static_cast<double>(step))};
   }
 
-  std::unique_ptr<Device> device_ = kernels::make_device(GetParam().device);
+  const bool present_ = kernels::count_devices(GetParam().device) > 0;
+  std::unique_ptr<Device> device_ = kernels::make_device(present_ ? GetParam().device : DeviceKind::host, 0);
   std::unique_ptr<Queue> own_queue_ = device_->make_queue();
   Queue& queue_ = *own_queue_;
   Arena arena_{*device_};

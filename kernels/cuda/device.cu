@@ -1,0 +1,148 @@
+// A GPU as a device: its memory, streams and events.
+
+#include <algorithm>
+
+#include "kernels/cuda/detail/device.cuh"
+#include "kernels/cuda/detail/queue.hpp"
+#include "kernels/device.hpp"
+#include "kernels/linear.hpp"
+
+namespace tenfold {
+namespace cuda {
+namespace {
+
+class StreamEvent final : public Event {
+ public:
+  StreamEvent() { check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming)); }
+  ~StreamEvent() override { cudaEventDestroy(event); }
+  bool done() const override {
+    const cudaError_t status = cudaEventQuery(event);
+    if (status != cudaErrorNotReady) check(status);
+    return status == cudaSuccess;
+  }
+  cudaEvent_t event = nullptr;
+};
+
+cudaEvent_t event_of(const Event& event) {
+  return static_cast<const StreamEvent&>(event).event;
+}
+
+}  // namespace
+
+StreamQueue::StreamQueue() : Queue(DeviceKind::cuda) {
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+}
+
+StreamQueue::~StreamQueue() {
+  cudaStreamSynchronize(stream_);
+  cudaFree(scratch_);
+  cudaStreamDestroy(stream_);
+}
+
+void* StreamQueue::scratch_of(std::size_t bytes) {
+  if (bytes > scratch_bytes_) {
+    synchronize();
+    check(cudaFree(scratch_));
+    scratch_ = nullptr;
+    scratch_bytes_ = 0;
+    check(cudaMalloc(&scratch_, bytes));
+    scratch_bytes_ = bytes;
+  }
+  return scratch_;
+}
+
+void StreamQueue::copy_in(const void* host, const Tensor& destination) {
+  start_copy_in(host, destination);
+  synchronize();
+}
+
+void StreamQueue::start_copy_in(const void* host, const Tensor& destination) {
+  check(cudaMemcpyAsync(destination.raw(), host, destination.bytes(), cudaMemcpyDefault, stream_));
+}
+
+void StreamQueue::copy_out(const Tensor& source, void* host) {
+  start_copy_out(source, host);
+  synchronize();
+}
+
+void StreamQueue::start_copy_out(const Tensor& source, void* host) {
+  check(cudaMemcpyAsync(host, source.raw(), source.bytes(), cudaMemcpyDefault, stream_));
+}
+
+void StreamQueue::clear(const Tensor& tensor) {
+  check(cudaMemsetAsync(tensor.raw(), 0, tensor.bytes(), stream_));
+}
+
+void StreamQueue::record(Event& event) {
+  check(cudaEventRecord(event_of(event), stream_));
+}
+
+void StreamQueue::wait(const Event& event) {
+  check(cudaStreamWaitEvent(stream_, event_of(event), 0));
+}
+
+void StreamQueue::synchronize() {
+  check(cudaStreamSynchronize(stream_));
+}
+
+namespace {
+
+class Gpu final : public Device {
+ public:
+  explicit Gpu(int ordinal) { check(cudaSetDevice(ordinal)); }
+  DeviceKind kind() const override { return DeviceKind::cuda; }
+
+  std::byte* allocate(MemoryKind memory, std::size_t bytes) override {
+    void* first = nullptr;
+    const cudaError_t status = memory == MemoryKind::device ? cudaMalloc(&first, bytes) : cudaMallocHost(&first, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // or the next call would report it again
+      return nullptr;
+    }
+    check(status);
+    check(cudaMemset(first, 0, bytes));
+    return static_cast<std::byte*>(first);
+  }
+  void release(MemoryKind memory, std::byte* first, std::size_t /*bytes*/) noexcept override {
+    if (memory == MemoryKind::device)
+      cudaFree(first);
+    else
+      cudaFreeHost(first);
+  }
+
+  std::unique_ptr<Queue> make_queue() override { return std::make_unique<StreamQueue>(); }
+  std::unique_ptr<Event> make_event() override { return std::make_unique<StreamEvent>(); }
+
+  /// Eighths of the budget: few shapes, for which products are planned and steps recorded.
+  std::int64_t computed_rows(std::int64_t used, std::int64_t rows) const override {
+    constexpr std::int64_t parts = 8, block = kernels::row_block;
+    const std::int64_t part = std::max((rows / parts + block - 1) / block, std::int64_t{1}) * block;
+    return std::min(rows, std::max((used + part - 1) / part, std::int64_t{1}) * part);
+  }
+};
+
+}  // namespace
+}  // namespace cuda
+
+namespace kernels {
+namespace cuda {
+
+std::unique_ptr<Device> make_device(DeviceKind /*kind*/, int ordinal) {
+  return std::make_unique<tenfold::cuda::Gpu>(ordinal);
+}
+
+int count_devices(DeviceKind /*kind*/) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorNoDevice) return 0;
+  tenfold::cuda::check(status);
+  return count;
+}
+
+}  // namespace cuda
+
+const Implementation make_device_on_cuda{make_device, DeviceKind::cuda, cuda::make_device};
+const Implementation count_devices_on_cuda{count_devices, DeviceKind::cuda, cuda::count_devices};
+
+}  // namespace kernels
+}  // namespace tenfold
