@@ -148,13 +148,14 @@ void print_table(const Measurement& result) {
 
 }  // namespace
 
-void bench(const Settings& settings, Runtime& runtime, bool json) {
+ExitCode bench(const Settings& settings, Runtime& runtime) {
   const Measurement result = measure(settings, runtime);
-  if (runtime.world().rank() != 0) return;
-  if (json)
+  if (runtime.world().rank() != 0) return ExitCode::done;
+  if (settings.call.json)
     std::cout << to_json(result).dump(2) << '\n';
   else
     print_table(result);
+  return ExitCode::done;
 }
 
 }  // namespace tenfold

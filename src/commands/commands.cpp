@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <iostream>
-#include <sstream>
 
 #include "base/version.hpp"
 #include "commands/inspect.hpp"
+#include "config/command.hpp"
 #include "config/configuration.hpp"
 #include "io/hdf5.hpp"
 #include "kernels/runtime.hpp"
@@ -19,6 +19,8 @@ namespace tenfold {
 
 namespace {
 
+using Arguments = std::vector<std::string>;
+
 void print(Runtime& runtime, const std::string& words) {
   if (runtime.world().rank() == 0) std::cout << words << std::flush;
 }
@@ -28,41 +30,40 @@ std::string versions() {
               hdf5::version(), ", ", Runtime::mpi_version(), "\n", text_libraries(), "\n");
 }
 
-/// Takes `flag` out of the arguments; whether it was there.
-bool take(std::vector<std::string>& arguments, const std::string& flag) {
-  return std::erase(arguments, flag) > 0;
+/// The command that the arguments begin with, or null.
+const Command* command_of(const Arguments& arguments) {
+  return arguments.empty() ? nullptr : find_command(arguments.front());
+}
+
+/// Takes what the command works on out of its arguments; empty if it works on configurations.
+std::string take_subject(const Command& command, Arguments& arguments) {
+  if (command.subject.empty()) return "";
+  const auto subject =
+      std::ranges::stable_partition(arguments, [](const std::string& a) { return a.starts_with('-'); });
+  if (subject.size() != 1) throw InputError(text(command.name, " takes one ", command.subject, ": ", usage(command)));
+  const std::string taken = subject.front();
+  arguments.pop_back();
+  return taken;
 }
 
 /// Rank 0 reads the files; all parse the same text.
-Settings read_settings(const std::string& command, const std::vector<std::string>& arguments, Communicator& world) {
+Settings read_settings(const Command& command, const Arguments& arguments, Communicator& world) {
   std::string bytes;
   agree_on_root(world, [&] { bytes = serialise(gather_sources(arguments)); });
   world.broadcast(bytes);
-  return parse_configuration(command, deserialise(bytes));
+  return parse_configuration(command.name, deserialise(bytes));
 }
 
-/// Takes --notes=word,... out of the arguments; the words, none without it.
-std::vector<std::string> take_note_words(std::vector<std::string>& arguments) {
-  const std::string flag = "--notes=";
-  const auto found = std::ranges::find_if(arguments, [&](const std::string& a) { return a.starts_with(flag); });
-  if (found == arguments.end()) return {};
-  std::istringstream list(found->substr(flag.size()));
-  arguments.erase(found);
-  std::vector<std::string> words;
-  for (std::string word; std::getline(list, word, ',');)
-    if (!word.empty()) words.push_back(word);
-  if (words.empty()) throw InputError("--notes names no word: give --notes=word,...");
-  return words;
+void print_settings(const Command& command, const Settings& settings, Runtime& runtime) {
+  const std::string hosts = host_table(runtime.world());
+  if (!settings.call.json)
+    print(runtime, "# effective configuration\n" + to_ini(settings, command.name) + "\n" + hosts + "\n");
 }
 
-void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
-  const bool json = take(arguments, "--json");
-  const std::vector<std::string> notes = take_note_words(arguments);
-  if (arguments.size() != 1 || arguments.front().starts_with("--"))
-    throw InputError("inspect takes one file: tenfold inspect FILE [--json] [--notes=word,...]");
+void run_inspect(const std::string& file, const Settings& settings, Runtime& runtime) {
   agree_on_root(runtime.world(), [&] {
     try {
-      inspect(arguments.front(), notes, json);
+      inspect(file, settings.call.notes, settings.call.json);
     } catch (const Error& error) {
       if (error.code() == ExitCode::bad_input) throw;
       throw InputError(text(error.what(), "; the file is damaged"));  // nothing else was done than to read it
@@ -70,34 +71,48 @@ void run_inspect(std::vector<std::string> arguments, Runtime& runtime) {
   });
 }
 
-ExitCode run_with_settings(const std::string& command, std::vector<std::string> arguments, Runtime& runtime) {
-  const bool json = command == "bench" && take(arguments, "--json");
-  Settings settings = read_settings(command, arguments, runtime.world());
-  if (command == "plan") {
-    resolve(settings, std::nullopt);
-    const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
-    agree_on_root(runtime.world(), [&] { plan(settings); });
-    return ExitCode::done;
-  }
-  if (command != "prepare") resolve(settings, runtime.world().size());
-  if (!json)
-    print(runtime,
-          "# effective configuration\n" + to_ini(settings, command) + "\n" + host_table(runtime.world()) + "\n");
-  if (command == "prepare") {
-    prepare(settings, runtime);
-    return ExitCode::done;
-  }
+void run_plan(Settings& settings, Runtime& runtime) {
+  resolve(settings, std::nullopt);
+  const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
+  agree_on_root(runtime.world(), [&] { plan(settings); });
+}
+
+/// Runs a command that takes training steps.
+ExitCode run_steps(const Command& command, Settings& settings, Runtime& runtime,
+                   ExitCode (*action)(const Settings&, Runtime&)) {
+  resolve(settings, runtime.world().size());
+  print_settings(command, settings, runtime);
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
   const kernels::Runtime kernel_runtime(threads);
   const std::string remark = kernels::remark_on_products(compute_type(settings));
-  if (!json && !remark.empty()) print(runtime, "# " + remark + "\n");
-  if (command == "pretrain") return pretrain(settings, runtime);
-  bench(settings, runtime, json);
-  return ExitCode::done;
+  if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
+  return action(settings, runtime);
+}
+
+ExitCode run(const Command& command, Arguments arguments, Runtime& runtime) {
+  const std::string subject = take_subject(command, arguments);
+  Settings settings = read_settings(command, arguments, runtime.world());
+  switch (command.kind) {
+    case CommandKind::prepare:
+      print_settings(command, settings, runtime);
+      prepare(settings, runtime);
+      return ExitCode::done;
+    case CommandKind::pretrain:
+      return run_steps(command, settings, runtime, pretrain);
+    case CommandKind::inspect:
+      run_inspect(subject, settings, runtime);
+      return ExitCode::done;
+    case CommandKind::bench:
+      return run_steps(command, settings, runtime, bench);
+    case CommandKind::plan:
+      run_plan(settings, runtime);
+      return ExitCode::done;
+  }
+  throw Error(text("no such command: ", command.name));
 }
 
 /// InputError on all ranks if mpirun started one with other arguments. Collective.
-void expect_same_arguments(const std::vector<std::string>& arguments, Communicator& world) {
+void expect_same_arguments(const Arguments& arguments, Communicator& world) {
   std::string mine;
   for (const std::string& argument : arguments) mine += argument + '\n';
   std::string of_root = mine;
@@ -108,7 +123,7 @@ void expect_same_arguments(const std::vector<std::string>& arguments, Communicat
   });
 }
 
-ExitCode dispatch(const std::vector<std::string>& arguments, Runtime& runtime) {
+ExitCode dispatch(const Arguments& arguments, Runtime& runtime) {
   if (arguments.empty() || arguments.front() == "--help") {
     print(runtime, help());
     return arguments.empty() ? ExitCode::bad_input : ExitCode::done;
@@ -117,32 +132,27 @@ ExitCode dispatch(const std::vector<std::string>& arguments, Runtime& runtime) {
     print(runtime, versions());
     return ExitCode::done;
   }
-  const std::string& command = arguments.front();
-  std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-  const std::string words = help(command);
-  if (take(rest, "--help")) {
-    print(runtime, words);
+  const Command& command = command_named(arguments.front());
+  if (std::ranges::find(arguments, "--help") != arguments.end()) {
+    print(runtime, help(command));
     return ExitCode::done;
   }
-  if (command == "inspect") {
-    run_inspect(rest, runtime);
-    return ExitCode::done;
-  }
-  return run_with_settings(command, rest, runtime);
+  return run(command, {arguments.begin() + 1, arguments.end()}, runtime);
 }
 
 }  // namespace
 
-Signals::Meaning meaning_of_signals(const std::vector<std::string>& arguments) {
-  const bool trains = !arguments.empty() && arguments.front() == "pretrain";
-  return trains ? Signals::Meaning::save : Signals::Meaning::end;
+Signals::Meaning meaning_of_signals(const Arguments& arguments) {
+  const Command* command = command_of(arguments);
+  return command != nullptr && command->saves_when_asked ? Signals::Meaning::save : Signals::Meaning::end;
 }
 
-ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime) {
+ExitCode run_command(const Arguments& arguments, Runtime& runtime) {
   expect_same_arguments(arguments, runtime.world());
   const ExitCode code = dispatch(arguments, runtime);
-  const bool lasting = !arguments.empty() && (arguments.front() == "pretrain" || arguments.front() == "prepare");
-  if (!lasting && !std::cout.flush()) throw Error("cannot write to the standard output");  // all that was asked for
+  const Command* command = command_of(arguments);
+  if ((command == nullptr || command->answers) && !std::cout.flush())
+    throw Error("cannot write to the standard output");
   return code;
 }
 

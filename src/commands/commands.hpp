@@ -9,15 +9,15 @@
 
 namespace tenfold {
 
-/// What SIGUSR1 and SIGTERM mean to a process with these arguments: to `pretrain` that it saves and stops (after its
-/// first step if they come earlier), to the other commands the end.
+/// What SIGUSR1 and SIGTERM mean to a process with these arguments: that it saves and stops (after its first step if
+/// they come earlier), or the end, as the list of commands says.
 Signals::Meaning meaning_of_signals(const std::vector<std::string>& arguments);
 
 /// Runs `arguments` (COMMAND [CONFIG.ini ...] [--section.key=value ...], --help or --version).
 ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime);
 
 ExitCode pretrain(const Settings& settings, Runtime& runtime);
-void bench(const Settings& settings, Runtime& runtime, bool json);
+ExitCode bench(const Settings& settings, Runtime& runtime);
 /// Local to the calling rank.
 void plan(const Settings& settings);
 

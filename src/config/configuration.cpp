@@ -60,6 +60,9 @@ const Option& option_of(const Source& source, const std::string& key) {
   if (option == nullptr) {
     throw InputError(text(source.name, ": unknown key ", key, "; did you mean ", detail::nearest_key(key), "?"));
   }
+  if (option->of_call() && !source.command_line) {
+    throw InputError(text(source.name, ": ", key, " stands on the command line only: --", key));
+  }
   return *option;
 }
 
@@ -80,26 +83,31 @@ std::string joined(const std::vector<std::string>& texts) {
   return list;
 }
 
-void check_needed(const detail::Command& command, const Settings& settings) {
+void check_needed(const Command& command, const Settings& settings) {
   for (const Option& option : detail::options()) {
-    if (option.needed_for(command.bit) && joined(option.field.print(settings)).empty()) {
+    if (option.needed_for(command) && joined(option.field.print(settings)).empty()) {
       throw InputError(
           text(option.key, " is missing, which ", command.name, " needs: --", option.key, "=... (", option.help, ")"));
     }
   }
 }
 
+/// Whether the option is part of the configuration of this command's runs.
+bool configures(const Option& option, const Command& command, const Settings& settings) {
+  return option.read_by(command) && !option.of_call() && option.applies(settings);
+}
+
 }  // namespace
 
 Settings parse_configuration(std::string_view command_name, const std::vector<Source>& sources) {
-  const detail::Command& command = detail::find_command(command_name);
+  const Command& command = command_named(command_name);
   Settings settings;
   std::map<const Option*, Naming> named;  // the last; ordered as the table
   for (const Source& source : sources) {
     std::vector<const Option*> of_source;
     for (const Entry& entry : entries_of(source)) {
       const Option& option = option_of(source, entry.key);
-      if (source.command_line && !option.read_by(command.bit)) {
+      if (source.command_line && !option.read_by(command)) {
         throw InputError(text(source.name, ": ", command.name, " does not read ", option.key, "; see tenfold ",
                               command.name, " --help"));
       }
@@ -119,11 +127,11 @@ Settings parse_configuration(std::string_view command_name, const std::vector<So
 }
 
 std::string to_ini(const Settings& settings, std::string_view command_name) {
-  const detail::Command& command = detail::find_command(command_name);
+  const Command& command = command_named(command_name);
   std::string ini;
   std::string section;
   for (const Option& option : detail::options()) {
-    if (!option.read_by(command.bit) || !option.applies(settings)) continue;
+    if (!configures(option, command, settings)) continue;
     if (option.section() != section) {
       section = option.section();
       ini += text(ini.empty() ? "" : "\n", '[', section, "]\n");
@@ -134,11 +142,10 @@ std::string to_ini(const Settings& settings, std::string_view command_name) {
 }
 
 std::map<std::string, std::string> to_map(const Settings& settings, std::string_view command_name) {
-  const detail::Command& command = detail::find_command(command_name);
+  const Command& command = command_named(command_name);
   std::map<std::string, std::string> values;
   for (const Option& option : detail::options()) {
-    if (option.read_by(command.bit) && option.applies(settings))
-      values[option.key] = joined(option.field.print(settings));
+    if (configures(option, command, settings)) values[option.key] = joined(option.field.print(settings));
   }
   return values;
 }
@@ -153,6 +160,7 @@ Settings from_ini(const std::string& ini) {
 std::vector<KeyDifference> differences(const Settings& a, const Settings& b) {
   std::vector<KeyDifference> list;
   for (const Option& option : detail::options()) {
+    if (option.of_call()) continue;
     const auto print = [&](const Settings& settings) {
       return option.applies(settings) ? joined(option.field.print(settings)) : "n/a";
     };
@@ -163,9 +171,10 @@ std::vector<KeyDifference> differences(const Settings& a, const Settings& b) {
 
 std::vector<KeyDifference> differences_that_forbid_resume(const Settings& stored, const Settings& given) {
   std::vector<KeyDifference> list = differences(stored, given);
-  std::erase_if(list, [](const KeyDifference& difference) {
+  const Command& pretrain = command_named("pretrain");
+  std::erase_if(list, [&](const KeyDifference& difference) {
     const Option* option = detail::find_option(difference.key);
-    return !option->read_by(detail::pretrain) || option->may_differ_on_resume();
+    return !option->read_by(pretrain) || option->may_differ_on_resume();
   });
   return list;
 }

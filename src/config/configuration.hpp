@@ -13,7 +13,7 @@
 
 namespace tenfold {
 
-/// INI text and where it comes from: a file, or the command line (one `section.key=value` a line).
+/// INI text and where it comes from: a file, or the command line (one `key=value` a line).
 struct Source {
   std::string name;
   std::string text;
@@ -23,15 +23,16 @@ struct Source {
 
 /// Reads the files among the arguments, in order, and gathers the overrides as the last source. The only function here
 /// that touches files. Throws InputError on a file that cannot be read or is no text, and on an argument that is
-/// neither a file name nor `--section.key=value`.
+/// neither a file name nor `--section.key=value` nor an option of a call (`--key=value`, a flag also `--key`).
 std::vector<Source> gather_sources(const std::vector<std::string>& arguments);
 
 std::string serialise(const std::vector<Source>& sources);
 std::vector<Source> deserialise(std::string_view bytes);
 
-/// Settings of a command (prepare, pretrain, bench, plan). A file may hold keys that only other commands read, so that
-/// one file can serve them all; on the command line such a key is an error. Throws InputError on an unknown key, a key
-/// given twice in one source, a value out of range, a conflict between keys, and a missing key that the command needs.
+/// Settings of a command. A file may hold keys that only other commands read, so that one file can serve them all; on
+/// the command line such a key is an error, and so is an option of a call in a file. Throws InputError on an unknown
+/// key, a key given twice in one source, a value out of range, a conflict between keys, and a missing key that the
+/// command needs.
 Settings parse_configuration(std::string_view command, const std::vector<Source>& sources);
 
 /// Fills parallel.data and data.micro_batch and checks them against the number of ranks; where that is not known
@@ -59,10 +60,5 @@ std::vector<KeyDifference> differences(const Settings& a, const Settings& b);
 /// data.corpus and tokenizer.* (a corpus is known by its digest, not by its path), parallel.*, checkpoint.*,
 /// validation.*, log.* and debug.*.
 std::vector<KeyDifference> differences_that_forbid_resume(const Settings& stored, const Settings& given);
-
-/// Text of `tenfold --help`.
-std::string help();
-/// Text of `tenfold COMMAND --help`. Throws InputError on an unknown command, naming the nearest.
-std::string help(std::string_view command);
 
 }  // namespace tenfold

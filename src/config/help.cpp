@@ -1,33 +1,15 @@
-// Look-up of commands and keys by name, and the help texts.
+// Look-up of keys by name, and the help texts.
 
 #include <algorithm>
-#include <cstring>
+#include <cctype>
 
 #include "base/check.hpp"
-#include "base/edit_distance.hpp"
-#include "config/configuration.hpp"
+#include "config/command.hpp"
+#include "config/detail/nearest.hpp"
 #include "config/detail/option.hpp"
 
 namespace tenfold {
 namespace detail {
-namespace {
-
-template <class Items, class Name>
-const auto& nearest(std::string_view given, const Items& items, Name name) {
-  return *std::min_element(items.begin(), items.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(given, name(a)) < edit_distance(given, name(b));
-  });
-}
-
-}  // namespace
-
-const Command& find_command(std::string_view name) {
-  for (const Command& command : commands()) {
-    if (name == command.name) return command;
-  }
-  const Command& meant = nearest(name, commands(), [](const Command& command) { return command.name; });
-  throw InputError(text("unknown command ", name, "; did you mean ", meant.name, "? (tenfold --help lists all)"));
-}
 
 const Option* find_option(std::string_view key) {
   const auto found = std::find_if(options().begin(), options().end(), [&](const Option& o) { return o.key == key; });
@@ -41,34 +23,71 @@ std::string nearest_key(std::string_view key) {
 
 }  // namespace detail
 
+namespace {
+
+using detail::Option;
+
+std::string capitals(std::string word) {
+  for (char& letter : word) letter = static_cast<char>(std::toupper(letter));
+  return word;
+}
+
+/// Whether the command reads keys of runs.
+bool is_configured(const Command& command) {
+  return std::ranges::any_of(detail::options(),
+                             [&](const Option& option) { return option.read_by(command) && !option.of_call(); });
+}
+
+/// "--json", "--notes=word,...".
+std::string spelled(const Option& option) {
+  return "--" + option.key + (option.field.flag ? "" : "=" + option.field.describe);
+}
+
+/// A line of a help text: the option with its default, what it is, and its values.
+std::string row(const Option& option, const Command& command) {
+  const auto values = option.field.print(Settings());
+  std::string line = option.of_call()
+                         ? "  " + spelled(option)
+                         : text("  ", option.name(), " =", values.empty() || values[0].empty() ? "" : " " + values[0]);
+  line.resize(std::max<std::size_t>(line.size(), 32), ' ');
+  return text(line, ' ', option.help, '\n', std::string(33, ' '), '(', option.field.describe,
+              option.unit.empty() ? "" : "; " + option.unit,
+              option.only_with == nullptr ? "" : text("; only with ", option.only_with->words),
+              option.needed_for(command) ? "; required" : "", ")\n");
+}
+
+}  // namespace
+
+std::string usage(const Command& command) {
+  std::string line =
+      text("tenfold ", command.name, ' ', command.subject.empty() ? "[CONFIG.ini ...]" : capitals(command.subject));
+  if (is_configured(command)) line += " [--section.key=value ...]";
+  for (const Option& option : detail::options()) {
+    if (option.of_call() && option.read_by(command)) line += text(" [", spelled(option), ']');
+  }
+  return line;
+}
+
 std::string help() {
   std::string page = "tenfold COMMAND ...\n\nPre-trains BERT-style text encoders, alone or under mpirun or srun.\n\n";
-  for (const detail::Command& command : detail::commands()) {
-    page += text("  ", command.name, std::string(10 - std::strlen(command.name), ' '), command.summary, '\n');
+  for (const Command& command : commands()) {
+    page += text("  ", command.name, std::string(10 - command.name.size(), ' '), command.summary, '\n');
   }
   return page + "\ntenfold COMMAND --help lists what a command reads; tenfold --version names the build.\n";
 }
 
-std::string help(std::string_view command_name) {
-  const detail::Command& command = detail::find_command(command_name);
-  std::string page = text("tenfold ", command.name, ' ', command.usage, "\n\n", command.summary, ".\n");
-  if (command.bit == 0) return page;
-  page += "Later files win over earlier ones, the command line over files; in a file, # starts a comment.\n";
-  const Settings defaults;
-  std::string section;
-  for (const detail::Option& option : detail::options()) {
-    if (!option.read_by(command.bit)) continue;
+std::string help(const Command& command) {
+  std::string page = text(usage(command), "\n\n", command.summary, ".\n");
+  if (is_configured(command))
+    page += "Later files win over earlier ones, the command line over files; in a file, # starts a comment.\n";
+  std::string section = "none yet";
+  for (const Option& option : detail::options()) {
+    if (!option.read_by(command)) continue;
     if (option.section() != section) {
       section = option.section();
-      page += text("\n[", section, "]\n");
+      page += option.of_call() ? "\non the command line only:\n" : text("\n[", section, "]\n");
     }
-    const auto values = option.field.print(defaults);
-    std::string line = text("  ", option.name(), " =", values.empty() || values[0].empty() ? "" : " " + values[0]);
-    line.resize(std::max<std::size_t>(line.size(), 32), ' ');
-    page += text(line, ' ', option.help, '\n', std::string(33, ' '), '(', option.field.describe,
-                 option.unit.empty() ? "" : "; " + option.unit,
-                 option.only_with == nullptr ? "" : text("; only with ", option.only_with->words),
-                 option.needed_for(command.bit) ? "; required" : "", ")\n");
+    page += row(option, command);
   }
   return page;
 }

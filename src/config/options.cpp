@@ -10,7 +10,7 @@ namespace {
 template <class Access>
 Field field(Access access, Range range) {
   using T = std::remove_cvref_t<std::invoke_result_t<Access, Settings&>>;
-  return {Value<T>::describe(range), false,
+  return {Value<T>::describe(range), false, std::is_same_v<T, bool>,
           [=](Settings& settings, const std::vector<std::string>& texts) {
             return Value<T>::read(texts.back(), range, access(settings));
           },
@@ -27,10 +27,25 @@ Field field(Section Settings::*section, T Section::*member, Range range = {}) {
 /// A list of texts, one a naming of the key.
 template <class Section>
 Field repeated(Section Settings::*section, std::vector<std::string> Section::*member) {
-  return {"text, may be repeated", true,
+  return {"text, may be repeated", true, false,
           [=](Settings& settings, const std::vector<std::string>& texts) {
             settings.*section.*member = texts;
             return true;
+          },
+          [=](const Settings& settings) { return settings.*section.*member; }};
+}
+
+/// A list of words between commas, at least one.
+template <class Section>
+Field words(Section Settings::*section, std::vector<std::string> Section::*member) {
+  return {"word,...", false, false,
+          [=](Settings& settings, const std::vector<std::string>& texts) {
+            std::istringstream list(texts.back());
+            std::vector<std::string>& words = settings.*section.*member;
+            words.clear();
+            for (std::string word; std::getline(list, word, ',');)
+              if (!word.empty()) words.push_back(word);
+            return !words.empty();
           },
           [=](const Settings& settings) { return settings.*section.*member; }};
 }
@@ -214,6 +229,9 @@ std::vector<Option> build() {
 
       {"debug.dump_step", pretrain | elastic, field(&S::debug, &DebugSettings::dump_step, at_least(0)), "step",
        "write all of this step, from batch to gradients, to dump-step-N.h5; 0: none"},
+
+      {"json", inspect | bench, field(&S::call, &CallSettings::json), "", "print one JSON object instead of words"},
+      {"notes", inspect, words(&S::call, &CallSettings::notes), "", "show what a checkpoint noted on these rare words"},
   };
 }
 
@@ -221,20 +239,6 @@ std::vector<Option> build() {
 
 const std::vector<Option>& options() {
   static const std::vector<Option> table = build();
-  return table;
-}
-
-const std::vector<Command>& commands() {
-  static const std::vector<Command> table = {
-      {"prepare", prepare, "[CONFIG.ini ...] [--section.key=value ...]", "Turn plain text into a corpus file"},
-      {"pretrain", pretrain, "[CONFIG.ini ...] [--section.key=value ...]", "Train an encoder on a corpus"},
-      {"inspect", 0, "FILE [--json] [--notes=word,...]",
-       "Explain a corpus or a file of a run in words or in JSON; show what a checkpoint noted"},
-      {"bench", bench, "[CONFIG.ini ...] [--section.key=value ...] [--json]",
-       "Time training steps and kernels against the speed of matrix products"},
-      {"plan", plan, "[CONFIG.ini ...] [--section.key=value ...]",
-       "Print parameters, memory a rank, operations and bytes communicated a step, without training"},
-  };
   return table;
 }
 

@@ -131,6 +131,12 @@ struct DebugSettings {
   std::int64_t dump_step = 0;  ///< step whose batch, weights and gradients are written; 0: none
 };
 
+/// What is asked of one call of a command, and no part of a run's configuration.
+struct CallSettings {
+  bool json = false;
+  std::vector<std::string> notes;  ///< rare words whose notes are asked for
+};
+
 struct Settings {
   RunSettings run;
   DataSettings data;
@@ -147,6 +153,7 @@ struct Settings {
   LogSettings log;
   BenchSettings bench;
   DebugSettings debug;
+  CallSettings call;
 };
 
 }  // namespace tenfold

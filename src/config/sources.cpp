@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "config/configuration.hpp"
+#include "config/detail/option.hpp"
 
 namespace tenfold {
 namespace {
@@ -31,17 +32,25 @@ std::string read_text(const std::string& name) {
   return bytes.starts_with(byte_order_mark) ? bytes.substr(byte_order_mark.size()) : bytes;
 }
 
-/// "--section.key=value" as a line of INI text.
+/// Whether the argument is an option of a call without a value: a flag, or unknown, which the parser explains.
+bool is_bare(const std::string& argument) {
+  if (argument.size() < 3 || argument.find_first_of(".=") != std::string::npos) return false;
+  const detail::Option* option = detail::find_option(argument.substr(2));
+  return option == nullptr || option->field.flag;
+}
+
+/// "--section.key=value" or "--flag" as a line of INI text.
 std::string override_line(const std::string& argument) {
   const auto equals = argument.find('=');
-  if (!argument.starts_with("--") || equals == std::string::npos || argument.find('[') < equals) {
+  const bool bare = is_bare(argument);
+  if (!argument.starts_with("--") || (equals == std::string::npos && !bare) || argument.find('[') < equals) {
     throw InputError(text("command line: ", argument, " is neither a file nor --section.key=value"));
   }
   if (argument.find_first_of("#\r\n") != std::string::npos) {
     throw InputError(
         text("command line: ", argument, ": a value cannot hold '#' or a line break, which INI cannot store"));
   }
-  return argument.substr(2) + "\n";
+  return argument.substr(2) + (bare ? "=true\n" : "\n");
 }
 
 }  // namespace

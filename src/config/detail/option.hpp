@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/command.hpp"
 #include "config/detail/value.hpp"
 #include "config/settings.hpp"
 
@@ -15,6 +16,7 @@ namespace tenfold::detail {
 struct Field {
   std::string describe;  ///< type and range
   bool repeats = false;
+  bool flag = false;                                                     ///< a choice between true and false
   std::function<bool(Settings&, const std::vector<std::string>&)> read;  ///< false: not of this type or out of range
   std::function<std::vector<std::string>(const Settings&)> print;
 };
@@ -26,39 +28,35 @@ struct Condition {
 };
 
 // Who reads a key, who cannot do without it, and whether it may differ on resume: Option::use is a sum of these.
-constexpr unsigned prepare = 1, pretrain = 2, bench = 4, plan = 8, elastic = 16;
+constexpr unsigned bit(CommandKind kind) {
+  return 1U << static_cast<unsigned>(kind);
+}
+constexpr unsigned prepare = bit(CommandKind::prepare), pretrain = bit(CommandKind::pretrain),
+                   inspect = bit(CommandKind::inspect), bench = bit(CommandKind::bench), plan = bit(CommandKind::plan);
+constexpr unsigned elastic = 1U << 31U;
 constexpr unsigned needed_by(unsigned commands) {
-  return commands | commands << 8U;
+  return commands | commands << 15U;
 }
 
 struct Option {
-  std::string key;
+  std::string key;  ///< section.name; a name alone is an option of a call, which stands on the command line only
   unsigned use;
   Field field;
   std::string unit;
   std::string help;
   const Condition* only_with = nullptr;
 
-  std::string section() const { return key.substr(0, key.find('.')); }
+  bool of_call() const { return key.find('.') == std::string::npos; }
+  std::string section() const { return of_call() ? "" : key.substr(0, key.find('.')); }
   std::string name() const { return key.substr(key.find('.') + 1); }
-  bool read_by(unsigned command) const { return (use & command) != 0; }
-  bool needed_for(unsigned command) const { return (use & command << 8U) != 0; }
+  bool read_by(const Command& command) const { return (use & bit(command.kind)) != 0; }
+  bool needed_for(const Command& command) const { return (use & bit(command.kind) << 15U) != 0; }
   bool may_differ_on_resume() const { return (use & elastic) != 0; }
   bool applies(const Settings& settings) const { return only_with == nullptr || only_with->holds(settings); }
 };
 
-/// The one options table, by section.
+/// The one options table, by section; options of a call come last.
 const std::vector<Option>& options();
-
-struct Command {
-  const char* name;
-  unsigned bit;  ///< 0: reads no keys
-  const char* usage;
-  const char* summary;
-};
-const std::vector<Command>& commands();
-/// Throws InputError on an unknown command, naming the nearest.
-const Command& find_command(std::string_view name);
 
 /// The option of that key, or null.
 const Option* find_option(std::string_view key);

@@ -61,6 +61,15 @@ TEST(Ini, ValuesByKeyAreThoseOfTheText) {
   EXPECT_TRUE(differences(settings, from_ini(ini)).empty());
 }
 
+TEST(Ini, OptionsOfACallAreNoConfiguration) {
+  Settings settings;
+  settings.call.json = true;
+  EXPECT_EQ(to_ini(settings, "bench"), to_ini(Settings(), "bench"));
+  EXPECT_EQ(to_map(settings, "bench"), to_map(Settings(), "bench"));
+  EXPECT_TRUE(differences(settings, Settings()).empty());
+  EXPECT_THROW(from_ini("json = true\n"), InputError);
+}
+
 TEST(Ini, StoredConfigurationOfAnotherProgramIsRefused) {
   EXPECT_THROW(from_ini("[model]\nlayers = 4\ncolour = red\n"), InputError);
 }
@@ -94,6 +103,7 @@ TEST(Differences, OnlySomeKeysMayDifferOnResume) {
   given.validation = {.every = 3, .sequences = 9};
   given.log.every = 3;
   given.corpus.file = "not pretrain's";
+  given.call = {.json = true, .notes = {"word"}};
   EXPECT_FALSE(differences(stored, given).empty());
   EXPECT_TRUE(differences_that_forbid_resume(stored, given).empty());
 
@@ -112,27 +122,37 @@ TEST(Differences, OnlySomeKeysMayDifferOnResume) {
 
 TEST(Help, ListsAllCommandsAndTheKeysOfEach) {
   expect_contains(help(), {"prepare", "pretrain", "inspect", "bench", "plan"});
-  const std::string page = help("pretrain");
+  const std::string page = help(command_named("pretrain"));
   expect_contains(page, {"[model]", "layers = 4", "integer, 1 to 1000", "sequence_length = 128", "tokens",
                          "micro_batch = auto", "position = tupe-r", "absolute, relative, tupe-a, tupe-r", "required"});
   EXPECT_EQ(page.find("[corpus]"), std::string::npos);
-  expect_contains(help("prepare"), {"[corpus]", "[tokenizer]", "rare_min_count = auto"});
-  expect_contains(help("inspect"), {"FILE", "--json"});
-  EXPECT_THROW(help("trian"), InputError);
+  expect_contains(help(command_named("prepare")), {"[corpus]", "[tokenizer]", "rare_min_count = auto"});
+  EXPECT_THROW(command_named("trian"), InputError);
+}
+
+TEST(Help, SaysHowACommandIsCalled) {
+  EXPECT_EQ(usage(command_named("inspect")), "tenfold inspect FILE [--json] [--notes=word,...]");
+  EXPECT_EQ(usage(command_named("bench")), "tenfold bench [CONFIG.ini ...] [--section.key=value ...] [--json]");
+  const std::string page = help(command_named("inspect"));
+  expect_contains(
+      page, {usage(command_named("inspect")), "command line only", "  --json ", "JSON object", "  --notes=word,... "});
+  EXPECT_EQ(page.find("Later files"), std::string::npos);
+  EXPECT_EQ(help(command_named("plan")).find("--json"), std::string::npos);
 }
 
 TEST(Help, NamesEveryKeyThatAPrintedConfigurationHas) {
   for (const std::string& command : commands_with_keys) {
     std::istringstream lines(to_ini(Settings(), command));
     for (std::string line; std::getline(lines, line);) {
-      if (!line.empty()) expect_contains(help(command), {line.substr(0, line.find_last_not_of(' ') + 1)});
+      if (!line.empty())
+        expect_contains(help(command_named(command)), {line.substr(0, line.find_last_not_of(' ') + 1)});
     }
   }
 }
 
 TEST(Help, FitsATerminalOf120Columns) {
   for (const std::string& command : commands_with_keys) {
-    std::istringstream lines(help(command));
+    std::istringstream lines(help(command_named(command)));
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120U) << line;
   }
 }

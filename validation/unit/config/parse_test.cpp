@@ -109,6 +109,25 @@ TEST(Parse, KeysOfOtherCommandsMayStandInFilesOnly) {
                   {"pretrain", "corpus.text", "tenfold pretrain --help"});
 }
 
+TEST(Parse, OptionsOfACallStandOnTheCommandLineOnly) {
+  const auto inspect = [](const std::vector<std::string>& arguments) {
+    return parse_configuration("inspect", gather_sources(arguments)).call;
+  };
+  EXPECT_FALSE(inspect({}).json);
+  EXPECT_TRUE(inspect({"--json"}).json);
+  EXPECT_FALSE(inspect({"--json=false"}).json);
+  EXPECT_EQ(inspect({"--notes=a,,b c"}).notes, (std::vector<std::string>{"a", "b c"}));
+  for (const char* in_file : {"json = true\n", "notes = word\n"})
+    expect_contains(complaint([&] { pretrain({file(in_file)}); }), {"run.ini", "command line only: --"});
+  expect_contains(complaint([&] { inspect({"--json=yes"}); }), {"json = yes", "true or false"});
+  expect_contains(complaint([&] { inspect({"--notes="}); }), {"notes = ", "word,..."});
+  expect_contains(complaint([&] { inspect({"--notes"}); }), {"--notes", "--section.key=value"});
+  expect_contains(complaint([&] { inspect({"--jsno"}); }), {"unknown key jsno", "did you mean json?"});
+  expect_contains(complaint([&] { inspect({"--json", "--json"}); }), {"json is given twice"});
+  expect_contains(complaint([&] { inspect({"--model.layers=2"}); }), {"inspect does not read model.layers"});
+  expect_contains(complaint([&] { pretrain(gather_sources({"--json"})); }), {"pretrain does not read json"});
+}
+
 TEST(Parse, MissingKeysAreNamed) {
   expect_contains(complaint([] { parse_configuration("pretrain", {}); }), {"run.folder"});
   expect_contains(complaint([] { parse_configuration("pretrain", {command_line("run.folder=f\n")}); }),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "config/command.hpp"
 #include "config/configuration.hpp"
 
 namespace tenfold {
