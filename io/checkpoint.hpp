@@ -42,6 +42,7 @@ struct CheckpointContent {
   std::map<std::string, std::int64_t> integers;  ///< counters
   std::map<std::string, std::string> texts;      ///< UTF-8: configuration
   std::map<std::string, std::string> bytes;      ///< any bytes: tokenizer
+  std::vector<std::vector<float>> copies;        ///< where pieces lie that are no host memory themselves
 };
 
 /// Elements [offset, offset + count) in row-major order of a rank's part of a tensor as pieces of the whole: the part

@@ -11,7 +11,10 @@ namespace tenfold::kernels {
 /// How many devices of the kind this process sees.
 inline constinit Op<int(DeviceKind kind)> count_devices("count_devices");
 
-/// That of number `ordinal`. Throws Error where the build has no such kind.
+/// Instead of a number: a device that only plans, for which nothing is opened and whose memory must not be taken.
+inline constexpr int no_device = -1;
+
+/// That of number `ordinal`, which this thread uses from now on. Throws Error where the build has no such kind.
 inline constinit Op<std::unique_ptr<Device>(DeviceKind kind, int ordinal)> make_device("device");
 
 }  // namespace tenfold::kernels

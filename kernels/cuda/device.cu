@@ -29,14 +29,16 @@ cudaEvent_t event_of(const Event& event) {
 
 }  // namespace
 
-StreamQueue::StreamQueue() : Queue(DeviceKind::cuda) {
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-}
-
 StreamQueue::~StreamQueue() {
+  if (stream_ == nullptr) return;
   cudaStreamSynchronize(stream_);
   cudaFree(scratch_);
   cudaStreamDestroy(stream_);
+}
+
+cudaStream_t StreamQueue::stream() {
+  if (stream_ == nullptr) check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  return stream_;
 }
 
 void* StreamQueue::scratch_of(std::size_t bytes) {
@@ -57,7 +59,7 @@ void StreamQueue::copy_in(const void* host, const Tensor& destination) {
 }
 
 void StreamQueue::start_copy_in(const void* host, const Tensor& destination) {
-  check(cudaMemcpyAsync(destination.raw(), host, destination.bytes(), cudaMemcpyDefault, stream_));
+  check(cudaMemcpyAsync(destination.raw(), host, destination.bytes(), cudaMemcpyDefault, stream()));
 }
 
 void StreamQueue::copy_out(const Tensor& source, void* host) {
@@ -66,31 +68,57 @@ void StreamQueue::copy_out(const Tensor& source, void* host) {
 }
 
 void StreamQueue::start_copy_out(const Tensor& source, void* host) {
-  check(cudaMemcpyAsync(host, source.raw(), source.bytes(), cudaMemcpyDefault, stream_));
+  check(cudaMemcpyAsync(host, source.raw(), source.bytes(), cudaMemcpyDefault, stream()));
 }
 
 void StreamQueue::clear(const Tensor& tensor) {
-  check(cudaMemsetAsync(tensor.raw(), 0, tensor.bytes(), stream_));
+  check(cudaMemsetAsync(tensor.raw(), 0, tensor.bytes(), stream()));
 }
 
 void StreamQueue::record(Event& event) {
-  check(cudaEventRecord(event_of(event), stream_));
+  check(cudaEventRecord(event_of(event), stream()));
 }
 
 void StreamQueue::wait(const Event& event) {
-  check(cudaStreamWaitEvent(stream_, event_of(event), 0));
+  check(cudaStreamWaitEvent(stream(), event_of(event), 0));
 }
 
 void StreamQueue::synchronize() {
-  check(cudaStreamSynchronize(stream_));
+  check(cudaStreamSynchronize(stream()));
 }
 
 namespace {
 
+/// "GPU-1b2c..." as nvidia-smi prints it, without dashes.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string digits = "GPU-";
+  for (const char byte : uuid.bytes) {
+    constexpr const char* hexadecimal = "0123456789abcdef";
+    digits += {hexadecimal[static_cast<unsigned char>(byte) / 16], hexadecimal[static_cast<unsigned char>(byte) % 16]};
+  }
+  return digits;
+}
+
 class Gpu final : public Device {
  public:
-  explicit Gpu(int ordinal) { check(cudaSetDevice(ordinal)); }
+  explicit Gpu(int ordinal) : ordinal_(ordinal) {
+    if (ordinal != kernels::no_device) check(cudaSetDevice(ordinal));
+  }
   DeviceKind kind() const override { return DeviceKind::cuda; }
+
+  DeviceFacts facts() const override {
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, ordinal_));
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total));
+    // Squares of 64 times as many elements as there are multiprocessors; from 1024 on in whole thousands.
+    const std::int64_t extent = std::int64_t{64} * properties.multiProcessorCount;
+    return {.name = properties.name,
+            .identity = uuid_text(properties.uuid),
+            .memory = static_cast<std::int64_t>(total),
+            .free_memory = static_cast<std::int64_t>(free),
+            .yardstick = extent < 1024 ? extent : extent / 1024 * 1024};
+  }
 
   std::byte* allocate(MemoryKind memory, std::size_t bytes) override {
     void* first = nullptr;
@@ -119,6 +147,9 @@ class Gpu final : public Device {
     const std::int64_t part = std::max((rows / parts + block - 1) / block, std::int64_t{1}) * block;
     return std::min(rows, std::max((used + part - 1) / part, std::int64_t{1}) * part);
   }
+
+ private:
+  int ordinal_;
 };
 
 }  // namespace

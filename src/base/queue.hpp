@@ -26,6 +26,9 @@ class Queue {
 
   DeviceKind device() const { return device_; }
 
+  /// What libraries take for it: a CUDA stream; null on the host.
+  virtual void* native() { return nullptr; }
+
   /// Called with the label, a string literal, of every region as it begins; it may throw.
   using Observer = std::function<void(const char* label)>;
   void observe(Observer observer) { observer_ = std::move(observer); }

@@ -11,11 +11,11 @@
 #include "base/profile.hpp"
 #include "base/version.hpp"
 #include "commands/commands.hpp"
-#include "kernels/device.hpp"
 #include "parallel/process_grid.hpp"
 #include "process/watchdog.hpp"
 #include "training/memory.hpp"
 #include "training/peak.hpp"
+#include "training/run_device.hpp"
 
 namespace tenfold {
 
@@ -32,7 +32,7 @@ struct Peak {
 Peak best_peak(const Peak& so_far, DType type, Device& device) {
   const std::unique_ptr<Queue> unobserved = device.make_queue();
   const auto measured = [&](kernels::OperandLayout layout) {
-    return measure_matmul_peak(*unobserved, type, layout, 5);
+    return measure_matmul_peak(device, *unobserved, type, layout, 5);
   };
   return {std::max(so_far.packed, measured(kernels::OperandLayout::packed)),
           std::max(so_far.row_major, measured(kernels::OperandLayout::row_major))};
@@ -71,21 +71,21 @@ void time_steps(const Settings& settings, Runtime& runtime, Trainer& trainer, Me
 }
 
 /// Times settings.bench.steps optimizer steps after a first one.
-Measurement measure(const Settings& settings, Runtime& runtime) {
+Measurement measure(const Settings& settings, Runtime& runtime, Device& device) {
   const Watchdog watchdog(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout));
   const TextFacts facts = facts_of_random(settings);
-  plan_that_fits(settings, facts, runtime.world());
+  plan_that_fits(settings, facts, device, runtime.world());
   ProcessGrid grid(runtime.world(), *settings.parallel.data, settings.parallel.tensor);
-  const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host, 0);
-  const std::unique_ptr<Queue> queue = device->make_queue();
+  const std::unique_ptr<Communicator> data = communicator_for(device, settings, grid.data());
+  const std::unique_ptr<Queue> queue = device.make_queue();
   Measurement result;
   result.ranks = runtime.world().size();
-  result.peak = best_peak({}, compute_type(settings), *device);
+  result.peak = best_peak({}, compute_type(settings), device);
 
-  Arena tensors(*device), host(*device, MemoryKind::pinned);
+  Arena tensors(device), host(device, MemoryKind::pinned);
   const RandomSequences sequences(facts.vocabulary, settings.data.sequence_length, settings.run.seed);
-  Trainer trainer(settings, {sequences, facts.vocabulary, facts.rare_words}, grid.data(), runtime.progress(), *queue,
-                  tensors, host);
+  Trainer trainer(settings, {sequences, facts.vocabulary, facts.rare_words}, *data, runtime.progress(), *queue, tensors,
+                  host);
   trainer.initialise();
   trainer.start(1);
   for (int step = 0; step < warmup_steps; ++step) {
@@ -93,7 +93,7 @@ Measurement measure(const Settings& settings, Runtime& runtime) {
     trainer.train_step();
   }
   time_steps(settings, runtime, trainer, result);
-  result.peak = best_peak(result.peak, compute_type(settings), *device);
+  result.peak = best_peak(result.peak, compute_type(settings), device);
   for (double* peak : {&result.peak.packed, &result.peak.row_major})
     *peak = runtime.world().all_reduce_sum(*peak) / result.ranks;
   return result;
@@ -128,7 +128,7 @@ void print_table(const Measurement& result) {
   std::cout << std::fixed << std::setprecision(1) << "tokens per second       " << result.tokens_per_second << '\n'
             << "model FLOP/s            " << result.flops_per_second / giga << " G\n"
             << "matrix-product FLOP/s   " << result.peak.packed / giga << " G a rank with operands packed beforehand, "
-            << result.peak.row_major / giga << " G row-major (best of 1024^3 and 2048^3, before and after)\n"
+            << result.peak.row_major / giga << " G row-major (best of two sizes, before and after)\n"
             << std::setprecision(3) << "utilisation             " << result.utilisation() << " of the former, "
             << result.utilisation_row_major() << " of the latter\n\n"
             << std::left << std::setw(48) << "op (rank 0, without what it calls)" << std::right << std::setw(8)
@@ -148,8 +148,8 @@ void print_table(const Measurement& result) {
 
 }  // namespace
 
-ExitCode bench(const Settings& settings, Runtime& runtime) {
-  const Measurement result = measure(settings, runtime);
+ExitCode bench(const Settings& settings, Runtime& runtime, Device& device) {
+  const Measurement result = measure(settings, runtime, device);
   if (runtime.world().rank() != 0) return ExitCode::done;
   if (settings.call.json)
     std::cout << to_json(result).dump(2) << '\n';

@@ -13,6 +13,7 @@
 #include "preparation/prepare.hpp"
 #include "preparation/text_encoder.hpp"
 #include "process/host_table.hpp"
+#include "training/run_device.hpp"
 #include "training/trainer.hpp"
 
 namespace tenfold {
@@ -54,8 +55,8 @@ Settings read_settings(const Command& command, const Arguments& arguments, Commu
   return parse_configuration(command.name, deserialise(bytes));
 }
 
-void print_settings(const Command& command, const Settings& settings, Runtime& runtime) {
-  const std::string hosts = host_table(runtime.world());
+void print_settings(const Command& command, const Settings& settings, Runtime& runtime, const std::string& device) {
+  const std::string hosts = host_table(runtime.world(), device);
   if (!settings.call.json)
     print(runtime, "# effective configuration\n" + to_ini(settings, command.name) + "\n" + hosts + "\n");
 }
@@ -72,6 +73,7 @@ void run_inspect(const std::string& file, const Settings& settings, Runtime& run
 }
 
 void run_plan(Settings& settings, Runtime& runtime) {
+  if (settings.run.device == RunDevice::auto_) settings.run.device = RunDevice::host;  // whatever this machine has
   resolve(settings, std::nullopt);
   const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
   agree_on_root(runtime.world(), [&] { plan(settings); });
@@ -79,14 +81,17 @@ void run_plan(Settings& settings, Runtime& runtime) {
 
 /// Runs a command that takes training steps.
 ExitCode run_steps(const Command& command, Settings& settings, Runtime& runtime,
-                   ExitCode (*action)(const Settings&, Runtime&)) {
+                   ExitCode (*action)(const Settings&, Runtime&, Device&)) {
+  settings.run.device = chosen_device(settings.run.device, runtime.world());
   resolve(settings, runtime.world().size());
-  print_settings(command, settings, runtime);
+  const std::unique_ptr<Device> device = open_device(settings.run.device, runtime.world());
+  print_settings(command, settings, runtime, description(*device));
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
   const kernels::Runtime kernel_runtime(threads);
-  const std::string remark = kernels::remark_on_products(compute_type(settings));
+  const bool on_host = device->kind() == DeviceKind::host;
+  const std::string remark = on_host ? kernels::remark_on_products(compute_type(settings)) : "";
   if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
-  return action(settings, runtime);
+  return action(settings, runtime, *device);
 }
 
 ExitCode run(const Command& command, Arguments arguments, Runtime& runtime) {
@@ -94,7 +99,7 @@ ExitCode run(const Command& command, Arguments arguments, Runtime& runtime) {
   Settings settings = read_settings(command, arguments, runtime.world());
   switch (command.kind) {
     case CommandKind::prepare:
-      print_settings(command, settings, runtime);
+      print_settings(command, settings, runtime, "");
       prepare(settings, runtime);
       return ExitCode::done;
     case CommandKind::pretrain:

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/device.hpp"
 #include "config/settings.hpp"
 #include "process/runtime.hpp"
 
@@ -16,8 +17,8 @@ Signals::Meaning meaning_of_signals(const std::vector<std::string>& arguments);
 /// Runs `arguments` (COMMAND [CONFIG.ini ...] [--section.key=value ...], --help or --version).
 ExitCode run_command(const std::vector<std::string>& arguments, Runtime& runtime);
 
-ExitCode pretrain(const Settings& settings, Runtime& runtime);
-ExitCode bench(const Settings& settings, Runtime& runtime);
+ExitCode pretrain(const Settings& settings, Runtime& runtime, Device& device);
+ExitCode bench(const Settings& settings, Runtime& runtime, Device& device);
 /// Local to the calling rank.
 void plan(const Settings& settings);
 

@@ -9,10 +9,10 @@
 
 namespace tenfold {
 
-ExitCode pretrain(const Settings& settings, Runtime& runtime) {
+ExitCode pretrain(const Settings& settings, Runtime& runtime, Device& device) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves is no reason to end: log.txt has the same words
   Pretraining pretraining(
-      settings, runtime,
+      settings, runtime, device,
       {{"mpi", Runtime::mpi_version()}, {"hdf5", hdf5::version()}, {"kernels", kernels::library_versions()}});
   return pretraining.run();
 }

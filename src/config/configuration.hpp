@@ -56,9 +56,9 @@ struct KeyDifference {
 };
 std::vector<KeyDifference> differences(const Settings& a, const Settings& b);
 
-/// Those of pretrain's keys that differ and may not on resume: all but run.{folder,steps,resume}, data.micro_batch,
-/// data.corpus and tokenizer.* (a corpus is known by its digest, not by its path), parallel.*, checkpoint.*,
-/// validation.*, log.* and debug.*.
+/// Those of pretrain's keys that differ and may not on resume: all but run.{folder,steps,resume,device},
+/// data.micro_batch, data.corpus and tokenizer.* (a corpus is known by its digest, not by its path), parallel.*,
+/// checkpoint.*, validation.*, log.* and debug.*.
 std::vector<KeyDifference> differences_that_forbid_resume(const Settings& stored, const Settings& given);
 
 }  // namespace tenfold

@@ -12,7 +12,11 @@ void require(bool condition, const Parts&... parts) {
   if (!condition) throw InputError(text(parts...));
 }
 
-constexpr int largest_micro_batch = 32;
+/// Of full sequences: a GPU wants about 32,768 rows to be busy.
+int usual_micro_batch(const Settings& settings) {
+  constexpr int on_host = 32, rows_on_gpu = 32'768;
+  return settings.run.device == RunDevice::cuda ? std::max(1, rows_on_gpu / settings.data.sequence_length) : on_host;
+}
 
 }  // namespace
 
@@ -83,7 +87,7 @@ void resolve(Settings& settings, std::optional<int> world_size) {
   const int batch = settings.data.global_batch;
   require(batch % data == 0, "data.global_batch = ", batch, " cannot be shared by parallel.data = ", data,
           " ranks: choose a multiple of ", data);
-  if (!settings.data.micro_batch) settings.data.micro_batch = std::min(batch / data, largest_micro_batch);
+  if (!settings.data.micro_batch) settings.data.micro_batch = std::min(batch / data, usual_micro_batch(settings));
   const int micro = *settings.data.micro_batch;
   require(micro <= batch / data, "data.micro_batch = ", micro, " is above a rank's share of a step, ", batch / data,
           " sequences: data.global_batch = ", batch, " over parallel.data = ", data, " ranks");

@@ -87,6 +87,8 @@ std::vector<Option> build() {
   return {
       {"run.folder", needed_by(pretrain) | elastic, field(&S::run, &Run::folder), "",
        "folder of the run: trace, checkpoints, manifest and logs"},
+      {"run.device", model | elastic, field(&S::run, &Run::device), "",
+       "where tensors lie and kernels run; auto: a GPU if the program was built for one and there is one"},
       {"run.seed", pretrain | bench, field(&S::run, &Run::seed, between(0, 1e18)), "",
        "seed of all random numbers: weights, order, masks, dropout"},
       {"run.steps", pretrain | elastic, field(&S::run, &Run::steps, between(1, last_step)), "steps",
@@ -202,6 +204,8 @@ std::vector<Option> build() {
        "ranks that share a batch; auto: all processes (plan: 1)"},
       {"parallel.tensor", model | elastic, field(&S::parallel, &Parallel::tensor, between(1, 1)), "ranks",
        "ranks that share a layer; only 1 so far"},
+      {"parallel.communicator", model | elastic, field(&S::parallel, &Parallel::communicator), "",
+       "what sums gradients between ranks; auto: nccl between GPUs, else mpi"},
       {"parallel.threads", model | elastic, field(&S::parallel, &Parallel::threads, between(1, 4096)), "threads",
        "threads a rank; auto: the cores it may run on, over the ranks there"},
       {"parallel.stall_timeout", prepare | pretrain | bench | elastic,

@@ -22,7 +22,10 @@ constexpr bool has_relative_bias(PositionEncoding kind) {
   return kind == PositionEncoding::relative || kind == PositionEncoding::tupe_r;
 }
 
+enum class RunDevice { auto_, host, cuda };
+
 struct RunSettings {
+  RunDevice device = RunDevice::auto_;  ///< auto: resolved by who knows the build and the machine, before resolve()
   std::string folder;
   std::uint64_t seed = 1;
   std::int64_t steps = 1000;
@@ -33,7 +36,7 @@ struct DataSettings {
   std::string corpus;
   int sequence_length = 128;
   int global_batch = 64;
-  std::optional<int> micro_batch;  ///< unset: 32, or a rank's share if that is less
+  std::optional<int> micro_batch;  ///< unset: 32 on the host, 32,768 rows on a GPU; never above a rank's share
 };
 
 struct CorpusSettings {
@@ -101,8 +104,11 @@ struct OptimizerSettings {
   double clip_norm = 1.0;
 };
 
+enum class CommunicatorKind { auto_, mpi, nccl };
+
 struct ParallelSettings {
-  std::optional<int> data;  ///< unset: world size / tensor
+  CommunicatorKind communicator = CommunicatorKind::auto_;  ///< auto: NCCL between GPUs
+  std::optional<int> data;                                  ///< unset: world size / tensor
   int tensor = 1;
   std::optional<int> threads;
   double stall_timeout = 300;  ///< seconds without progress after which the watchdog ends the run

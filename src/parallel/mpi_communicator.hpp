@@ -1,5 +1,6 @@
 #pragma once
-// Communicator over MPI, for host memory. Blocking calls mark the rank as waiting, for the watchdog.
+// Communicator over MPI, for host memory; StagedCommunicator adds sums of device memory. Blocking calls mark the rank
+// as waiting, for the watchdog.
 
 #include <mpi.h>
 
@@ -8,7 +9,7 @@
 
 namespace tenfold {
 
-class MpiCommunicator final : public Communicator {
+class MpiCommunicator : public Communicator {
  public:
   /// What one MPI call carries at most, in elements; longer reductions and broadcasts are cut.
   static constexpr std::size_t longest_call = std::size_t{1} << 30U;

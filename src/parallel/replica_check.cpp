@@ -1,6 +1,7 @@
 #include "parallel/replica_check.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/host.hpp"
@@ -42,9 +43,22 @@ std::vector<std::size_t> outliers(const std::vector<std::uint64_t>& hashes) {
 
 }  // namespace
 
-void check_replicas(Communicator& communicator, const Tensor& weights, std::int64_t step) {
+std::uint64_t hash_of(Queue& queue, const Tensor& values) {
+  if (values.device() == DeviceKind::host) return hash_of(values);
+  constexpr std::int64_t slice = 4 << 20;  // elements that are in host memory at a time
+  const Tensor flat = values.reshaped({values.elements()});
+  std::vector<std::byte> bytes(std::min(values.bytes(), slice * size_of(values.dtype())));
+  std::uint64_t hash = 0;
+  for (std::int64_t first = 0; first < flat[0]; first += slice) {
+    const Tensor part = flat.rows(first, std::min(slice, flat[0] - first));
+    queue.copy_out(part, bytes.data());
+    hash = std::rotl(hash, 1) ^ hash_of({bytes.data(), part.dtype(), part.shape()});
+  }
+  return hash;
+}
+
+void check_replicas(Communicator& communicator, std::uint64_t hash, std::int64_t step) {
   if (communicator.size() == 1) return;
-  const std::uint64_t hash = hash_of(weights);
   const auto mine = static_cast<std::int64_t>(hash);
   if (communicator.all_reduce_min(mine) == communicator.all_reduce_max(mine)) return;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/queue.hpp"
 #include "parallel/communicator.hpp"
 
 namespace tenfold {
@@ -10,7 +11,11 @@ namespace tenfold {
 /// 64-bit hash of the bytes of a host tensor.
 std::uint64_t hash_of(const Tensor& tensor);
 
-/// Collective: throws AgreedError, naming the ranks and the step, unless the tensor has the same bytes on every rank.
-void check_replicas(Communicator& communicator, const Tensor& weights, std::int64_t step);
+/// Of a tensor wherever it lies.
+std::uint64_t hash_of(Queue& queue, const Tensor& values);
+
+/// Collective: throws AgreedError, naming the ranks and the step, unless the hash of the weights is the same on every
+/// rank.
+void check_replicas(Communicator& communicator, std::uint64_t hash, std::int64_t step);
 
 }  // namespace tenfold

@@ -23,19 +23,22 @@ std::string describe(const CpuSet& cpus) {
   return out;
 }
 
-std::string host_table(Communicator& world) {
+std::string host_table(Communicator& world, const std::string& device) {
   const std::vector<std::string> hosts = world.all_gather(host_name());
   const std::vector<std::string> cpus = world.all_gather(describe(detail::affinity()));
+  const std::vector<std::string> devices = world.all_gather(device);
   const std::vector<int> pids = world.all_gather(static_cast<int>(getpid()));
-  std::size_t width = 4;
-  for (const std::string& host : hosts) width = std::max(width, host.size());
-  const int column = static_cast<int>(width) + 2;
+  const auto column_of = [](const std::vector<std::string>& words, std::size_t width) {
+    for (const std::string& word : words) width = std::max(width, word.size());
+    return static_cast<int>(width) + 2;
+  };
+  const int column = column_of(hosts, 4), processors = column_of(cpus, 10);
   std::ostringstream out;
   out << std::left << std::setw(6) << "rank" << std::setw(column) << "host" << std::setw(10) << "pid"
-      << "processors\n";
+      << std::setw(device.empty() ? 0 : processors) << "processors" << (device.empty() ? "" : "device") << '\n';
   for (std::size_t rank = 0; rank < hosts.size(); ++rank)
-    out << std::setw(6) << rank << std::setw(column) << hosts[rank] << std::setw(10) << pids[rank] << cpus[rank]
-        << '\n';
+    out << std::setw(6) << rank << std::setw(column) << hosts[rank] << std::setw(10) << pids[rank]
+        << std::setw(device.empty() ? 0 : processors) << cpus[rank] << devices[rank] << '\n';
   return out.str();
 }
 

@@ -15,8 +15,9 @@ using CpuSet = std::vector<int>;
 /// "0-3,8" for {0, 1, 2, 3, 8}.
 std::string describe(const CpuSet& cpus);
 
-/// A text table, one line a rank: rank, host, process id, processors it is bound to. The same on all ranks. Collective.
-std::string host_table(Communicator& world);
+/// A text table, one line a rank: rank, host, process id, processors it is bound to, and the rank's `device` if that
+/// has a name. The same on all ranks. Collective.
+std::string host_table(Communicator& world, const std::string& device);
 
 /// Threads of the rank `me` among the ranks of one node, given the processors that each is bound to: ranks with the
 /// same set share it evenly (at least one thread each). InputError when sets overlap in part, or when some ranks of the

@@ -4,8 +4,10 @@
 #include <fstream>
 #include <string>
 
+#include "base/host.hpp"
 #include "kernels/device.hpp"
 #include "parallel/agree.hpp"
+#include "training/run_device.hpp"
 
 namespace tenfold {
 
@@ -59,7 +61,7 @@ TextFacts facts_of_random(const Settings& settings) {
 }
 
 PlannedTrainer::PlannedTrainer(const Settings& settings, const TextFacts& facts)
-    : device_(kernels::make_device(DeviceKind::host, 0)),
+    : device_(kernels::make_device(kind_of(settings.run.device), kernels::no_device)),
       queue_(device_->make_queue()),
       tensors_(*device_, MemoryKind::device, Arena::Mode::plan),
       host_(*device_, MemoryKind::pinned, Arena::Mode::plan),
@@ -72,23 +74,57 @@ MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts) {
   // Code and tables that libraries bring in as they are used, chunks of open files, buffers of MPI: seen to be 12 to 24
   // MiB for models of 0.1 to 30 M parameters on one to four ranks.
   constexpr std::int64_t libraries = 18 << 20;
+  constexpr std::int64_t on_gpu = 256 << 20;  // scratch of kernels, workspace of products, code; not yet seen on a card
+  const bool gpu = settings.run.device == RunDevice::cuda;
   PlannedTrainer trainer(settings, facts);
   std::int64_t largest_weight = 0;
   for (const Parameter& parameter : trainer->parameters().all())
     largest_weight = std::max(largest_weight, parameter.elements());
-  return {.tensors = static_cast<std::int64_t>(trainer.tensors().bytes()),
-          .host = static_cast<std::int64_t>(trainer.host().bytes()),
-          .products = largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
+  // What of weights and moments a rank of GPUs saves is in host memory while it does.
+  const std::int64_t saved = gpu ? 3 * 4 * trainer->parameters().padded_size() / *settings.parallel.data : 0;
+  return {.tensors = static_cast<std::int64_t>(trainer.tensors().bytes()) + (gpu ? on_gpu : 0),
+          .host = static_cast<std::int64_t>(trainer.host().bytes()) + saved,
+          .products = gpu ? 0 : largest_weight * static_cast<std::int64_t>(size_of(compute_type(settings))),
           .reductions = trainer->reducer().bytes_under_way(),
           .notes = settings.notes.enabled ? note_bytes(settings, facts) : 0,
           .sequences = index_bytes(facts, settings.data.sequence_length),
           .fixed = libraries};
 }
 
-MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world) {
+namespace {
+
+/// The largest micro-batch whose tensors a GPU of so many bytes holds, as advice; empty if none does.
+std::string smaller_micro_batch(Settings settings, const TextFacts& facts, std::int64_t memory) {
+  while (*settings.data.micro_batch > 1) {
+    *settings.data.micro_batch /= 2;
+    if (plan_memory(settings, facts).tensors <= memory)
+      return text("data.micro_batch=", *settings.data.micro_batch, " would fit; or ");
+  }
+  return {};
+}
+
+/// InputError on all ranks if a GPU has not the free memory for the tensors of its ranks. Collective.
+void expect_room_on_gpu(const Settings& settings, const TextFacts& facts, const MemoryPlan& plan,
+                        const DeviceFacts& gpu, MpiCommunicator& world) {
+  const std::vector<std::string> all = world.all_gather(gpu.identity);
+  const std::int64_t room = gpu.free_memory / std::ranges::count(all, gpu.identity);
+  agree(world, [&] {
+    if (plan.tensors > room)
+      throw InputError(text("the tensors of a rank need ", plan.tensors >> 20, " MiB, and the ", gpu.name, " on host ",
+                            host_name(), " has ", room >> 20, " MiB free for it; ",
+                            smaller_micro_batch(settings, facts, room), "lower the model's sizes"));
+  });
+}
+
+}  // namespace
+
+MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, const Device& device,
+                          MpiCommunicator& world) {
   const MemoryPlan plan = plan_memory(settings, facts);
+  const bool gpu = device.kind() == DeviceKind::cuda;
+  if (gpu) expect_room_on_gpu(settings, facts, plan, device.facts(), world);
   MpiCommunicator node = world.split_node();
-  const std::int64_t needed = node.all_reduce_sum(plan.tensors + plan.host) + plan.sequences;
+  const std::int64_t needed = node.all_reduce_sum(plan.host + (gpu ? 0 : plan.tensors)) + plan.sequences;
   agree(world, [&] {
     const std::string host = "/proc/meminfo";
     const auto available = static_cast<std::int64_t>(bytes_of(host, "MemAvailable:") + bytes_of(host, "SwapFree:"));

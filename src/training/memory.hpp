@@ -33,6 +33,9 @@ struct MemoryPlan {
   std::int64_t notes;       ///< on their way between ranks, beside the dictionary's tensors
   std::int64_t sequences;   ///< where every sequence of the corpus begins: once for all ranks of a node
   std::int64_t fixed;       ///< what grows with none of these
+  std::int64_t on_host(DeviceKind device) const {
+    return total() - (device == DeviceKind::host ? 0 : tensors + products);
+  }
   std::int64_t total() const { return tensors + host + products + reductions + notes + sequences + fixed; }
 };
 
@@ -59,8 +62,9 @@ class PlannedTrainer {
 MemoryPlan plan_memory(const Settings& settings, const TextFacts& facts);
 
 /// The same, before a run: InputError on all ranks if a host has not the free memory for its ranks' tensors and batches
-/// (a smaller limit that a batch system sets is not seen). Collective.
-MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, MpiCommunicator& world);
+/// (a smaller limit that a batch system sets is not seen), or a GPU for the tensors. Collective.
+MemoryPlan plan_that_fits(const Settings& settings, const TextFacts& facts, const Device& device,
+                          MpiCommunicator& world);
 
 std::size_t resident_bytes();       ///< VmRSS: now
 std::size_t peak_resident_bytes();  ///< VmHWM: the most since the start or the last reset

@@ -6,11 +6,11 @@
 #include "base/version.hpp"
 #include "config/configuration.hpp"
 #include "data/packing.hpp"
-#include "kernels/device.hpp"
 #include "parallel/agree.hpp"
 #include "parallel/replica_check.hpp"
 #include "training/peak.hpp"
 #include "training/resume_remarks.hpp"
+#include "training/run_device.hpp"
 #include "training/schedule.hpp"
 #include "training/step_dump.hpp"
 
@@ -67,26 +67,28 @@ Corpus open_corpus(const Settings& settings) {
   return std::move(*corpus);
 }
 
-Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
+Pretraining::Pretraining(const Settings& settings, Runtime& runtime, Device& device,
                          const std::map<std::string, std::string>& library_versions)
     : settings_(settings),
       runtime_(runtime),
       grid_(runtime.world(), *settings.parallel.data, settings.parallel.tensor),
       watchdog_(runtime, std::chrono::duration<double>(settings.parallel.stall_timeout)),
-      device_(kernels::make_device(DeviceKind::host, 0)),
-      queue_(device_->make_queue()),
+      device_(device),
+      data_(communicator_for(device, settings, grid_.data())),
+      queue_(device.make_queue()),
       corpus_(open_on_all_ranks(settings, runtime)),
-      memory_(plan_that_fits(settings, agree(runtime.world(), [&] { return facts_of(corpus_); }), runtime.world())),
+      memory_(
+          plan_that_fits(settings, agree(runtime.world(), [&] { return facts_of(corpus_); }), device, runtime.world())),
       peak_(measure_peak()),
       start_memory_(resident_bytes()),
       train_(packed(corpus_, Split::train, settings, runtime.world())),
       held_out_(packed(corpus_, Split::validation, settings, runtime.world())),
       folder_(open_folder()),
       checkpoints_(checkpoint_folder(settings), settings.checkpoint.keep, runtime.world()),
-      tensors_(*device_),
-      host_(*device_, MemoryKind::pinned),
-      trainer_(settings, training_text(), grid_.data(), runtime.progress(), *queue_, tensors_, host_),
-      validator_(held_out_, settings, corpus_.vocabulary(), grid_.data(), host_) {
+      tensors_(device),
+      host_(device, MemoryKind::pinned),
+      trainer_(settings, training_text(), *data_, runtime.progress(), *queue_, tensors_, host_),
+      validator_(held_out_, settings, corpus_.vocabulary(), *data_, host_) {
   state_.configuration = to_ini(settings, "pretrain");
   state_.corpus_digest = corpus_.digest();
   state_.tokenizer = corpus_.tokenizer_model();
@@ -99,7 +101,7 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime,
 
 double Pretraining::measure_peak() {
   queue_->observe([this](const char* label) { runtime_.progress().region(label); });
-  const double peak = measure_matmul_peak(*queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
+  const double peak = measure_matmul_peak(device_, *queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
   reset_peak_resident_bytes();  // the operands are gone
   return runtime_.world().all_reduce_sum(peak);
 }
@@ -197,7 +199,7 @@ ExitCode Pretraining::run() {
     judge(result);
     // MPI only recommends that a sum has the same bits on every rank: step 1 shows whether this one keeps to it.
     if (step == 1 || step % settings_.parallel.replica_check_every == 0)
-      check_replicas(grid_.data(), trainer_.parameters().masters(), step);
+      check_replicas(*data_, hash_of(*queue_, trainer_.parameters().masters()), step);
     stopping = runtime_.signals().requested(runtime_.world());
     if (stopping) save();  // first: the time that is left to a run that is asked to stop is for the checkpoint
     if (last || step % settings_.validation.every == 0) validate();
@@ -247,7 +249,7 @@ void Pretraining::validate() {
 }
 
 CheckpointContent Pretraining::content() {
-  CheckpointContent content = checkpoint_content(state_, trainer_, grid_.data());
+  CheckpointContent content = checkpoint_content(state_, trainer_, *data_);
   if (trainer_.notes() != nullptr) add_notes(trainer_.notes()->dictionary(), note_words_, content);
   return content;
 }

@@ -24,7 +24,8 @@ class Pretraining {
  public:
   /// Opens corpus and run folder, takes memory, and initialises or resumes. `library_versions` by name, for the
   /// manifest. Collective. Everything that is wrong with the user's input is found here, before any work.
-  Pretraining(const Settings& settings, Runtime& runtime, const std::map<std::string, std::string>& library_versions);
+  Pretraining(const Settings& settings, Runtime& runtime, Device& device,
+              const std::map<std::string, std::string>& library_versions);
 
   /// Trains. `done`, or `stopped` with a checkpoint saved when SIGUSR1 or SIGTERM asked for it.
   ExitCode run();
@@ -48,7 +49,8 @@ class Pretraining {
   Runtime& runtime_;
   ProcessGrid grid_;
   Watchdog watchdog_;
-  std::unique_ptr<Device> device_;
+  Device& device_;
+  std::unique_ptr<Communicator> data_;  ///< the data ranks, for tensors of the device
   std::unique_ptr<Queue> queue_;
   Corpus corpus_;
   MemoryPlan memory_;

@@ -20,19 +20,34 @@ std::array<Flat, 3> flat_buffers(Trainer& trainer) {
 
 }  // namespace
 
+namespace {
+
+/// Where element `share.first` of a flat buffer lies in host memory; what lies elsewhere is copied.
+const float* on_host(Queue& queue, const Tensor& flat, const Parameters::Share& share, CheckpointContent& content) {
+  const Tensor part = flat.rows(share.first, share.last - share.first);
+  if (part.device() == DeviceKind::host) return static_cast<const float*>(part.raw());
+  std::vector<float>& copy = content.copies.emplace_back(static_cast<std::size_t>(part.elements()));
+  queue.copy_out(part, copy.data());
+  return copy.data();
+}
+
+}  // namespace
+
 CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, const Communicator& data) {
   CheckpointContent content;
   const Parameters& parameters = trainer.parameters();
   const Parameters::Share share = parameters.share(data.rank(), data.size());
-  for (const Flat& flat : flat_buffers(trainer))
+  for (const Flat& flat : flat_buffers(trainer)) {
+    const float* first = on_host(trainer.queue(), flat.values, share, content);
     for (const Parameter& parameter : parameters.all()) {
       CheckpointTensor& tensor = content.tensors.emplace_back();
       tensor.name = flat.prefix + parameter.name;
       tensor.shape = parameter.shape;
       for (const ParameterBlock& block : parameters.blocks(parameter, share))
         tensor.pieces.push_back({{.start = hdf5::extents_of(block.start), .extent = hdf5::extents_of(block.extent)},
-                                 flat.values.rows(block.offset, block.extent.elements()).raw()});
+                                 first + (block.offset - share.first)});
     }
+  }
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
                       {"skipped", state.skipped},

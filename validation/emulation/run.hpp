@@ -12,6 +12,9 @@ unsigned draw(unsigned below);
 /// Runs all blocks of a launch to their end, now.
 void run(dim3 blocks, dim3 threads, std::size_t shared, const std::function<void()>& kernel, Site site);
 
+/// Puts on a stream what other processes have a part in: called again and again, until it returns true.
+void enqueue_external(cudaStream_t stream, std::function<bool()> work);
+
 /// Puts work of a library on a stream; it may touch device memory.
 void enqueue_host(cudaStream_t stream, std::function<void()> work);
 

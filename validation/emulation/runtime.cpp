@@ -1,9 +1,12 @@
 // The part of the CUDA runtime that tenfold calls, on host memory. A stream does nothing until someone waits for it;
 // then the streams' heads run in random order. So work whose wait was forgotten shows, on the host and between streams.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
@@ -31,6 +34,7 @@ namespace tenfold::emulator {
 namespace {
 
 std::vector<std::unique_ptr<CUstream_st>> streams;
+int external = 0;  ///< pieces of work that other processes have a part in, not yet done
 std::map<void*, std::size_t> memory;
 
 /// Device memory is hidden from the host except while a piece of work runs.
@@ -84,7 +88,7 @@ bool work_once() {
 template <class Enough>
 void work_until(Enough enough) {
   while (!enough()) {
-    if (work_once()) continue;
+    if (work_once() || external > 0) continue;
     std::fprintf(stderr, "emulator: streams wait for each other for ever\n");
     std::abort();
   }
@@ -96,6 +100,16 @@ void enqueue_host(cudaStream_t stream, std::function<void()> work) {
   issue(stream, [work = std::move(work)] {
     const Shown shown;
     work();
+    return true;
+  });
+}
+
+void enqueue_external(cudaStream_t stream, std::function<bool()> work) {
+  ++external;
+  issue(stream, [work = std::move(work)] {
+    const Shown shown;
+    if (!work()) return false;
+    --external;
     return true;
   });
 }
@@ -216,6 +230,20 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 cudaError_t cudaSetDevice(int ordinal) {
   return ordinal == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {};
+  std::strcpy(properties->name, "emulated");
+  properties->multiProcessorCount = 1;
+  const pid_t process = getpid();  // every process has a GPU of its own
+  std::memcpy(properties->uuid.bytes, &process, sizeof process);
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  constexpr std::size_t gibi = std::size_t{1} << 30U;
+  *free = *total = 2 * gibi;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetLastError() {

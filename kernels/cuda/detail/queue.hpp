@@ -9,10 +9,11 @@ namespace tenfold::cuda {
 
 class StreamQueue final : public Queue {
  public:
-  StreamQueue();
+  StreamQueue() : Queue(DeviceKind::cuda) {}
   ~StreamQueue() override;
 
-  cudaStream_t stream() const { return stream_; }
+  cudaStream_t stream();  ///< made when it is first used
+  void* native() override { return stream(); }
 
   /// `count` elements for the op at hand, without values. One op asks once: the next gets the same memory, which is
   /// safe because a stream's work is done in order. Grows in a run's first step.

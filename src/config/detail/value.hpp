@@ -61,6 +61,13 @@ using Names = std::array<std::pair<Enum, const char*>, n>;
 constexpr auto names_of(Resume /*tag*/) {
   return Names<Resume, 3>{{{Resume::never, "never"}, {Resume::auto_, "auto"}, {Resume::always, "always"}}};
 }
+constexpr auto names_of(RunDevice /*tag*/) {
+  return Names<RunDevice, 3>{{{RunDevice::auto_, "auto"}, {RunDevice::host, "host"}, {RunDevice::cuda, "cuda"}}};
+}
+constexpr auto names_of(CommunicatorKind /*tag*/) {
+  return Names<CommunicatorKind, 3>{
+      {{CommunicatorKind::auto_, "auto"}, {CommunicatorKind::mpi, "mpi"}, {CommunicatorKind::nccl, "nccl"}}};
+}
 constexpr auto names_of(PositionEncoding /*tag*/) {
   return Names<PositionEncoding, 4>{{{PositionEncoding::absolute, "absolute"},
                                      {PositionEncoding::relative, "relative"},

@@ -15,7 +15,7 @@ using testing::world;
 TEST(ReplicaCheck, AcceptsEqualBytes) {
   std::vector<float> weights(1001, 0.25F);
   weights[7] = std::nanf("");  // the same bits are no drift, whatever they mean
-  EXPECT_NO_THROW(check_replicas(world(), host_view(std::span(weights), {1001}), 5));
+  EXPECT_NO_THROW(check_replicas(world(), hash_of(host_view(std::span(weights), {1001})), 5));
 }
 
 TEST(ReplicaCheck, NamesTheRankThatDrifted) {
@@ -24,11 +24,11 @@ TEST(ReplicaCheck, NamesTheRankThatDrifted) {
   if (world().rank() == drifted) weights[1000] = -0.0F;  // equal to zero in value, one bit apart
   const Tensor tensor = host_view(std::span(weights), {1001});
   if (world().size() == 1) {
-    EXPECT_NO_THROW(check_replicas(world(), tensor, 300));
+    EXPECT_NO_THROW(check_replicas(world(), hash_of(tensor), 300));
     return;
   }
   try {
-    check_replicas(world(), tensor, 300);
+    check_replicas(world(), hash_of(tensor), 300);
     FAIL() << "the drift was not seen";
   } catch (const AgreedError& error) {
     const std::string what = error.what();
@@ -42,7 +42,7 @@ TEST(ReplicaCheck, NamesAllRanksOfAMinority) {
   if (world().size() < 4) GTEST_SKIP() << "a majority of two needs four ranks";
   std::vector<float> weights(10, static_cast<float>(world().rank() / 2 * world().rank()));  // 0, 0, 2, 3
   try {
-    check_replicas(world(), host_view(std::span(weights), {10}), 1);
+    check_replicas(world(), hash_of(host_view(std::span(weights), {10})), 1);
     FAIL() << "the drift was not seen";
   } catch (const AgreedError& error) {
     const std::string what = error.what();

@@ -15,7 +15,7 @@ namespace {
 using testing::world;
 
 TEST(HostTable, HasALineARankAndIsTheSameEverywhere) {
-  const std::string table = host_table(world());
+  const std::string table = host_table(world(), "");
   EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), world().size() + 1);
   EXPECT_NE(table.find(std::to_string(getpid())), std::string::npos) << table;
   std::string of_root = table;
