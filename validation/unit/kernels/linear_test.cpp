@@ -6,9 +6,8 @@ namespace tenfold::test {
 namespace {
 
 /// C[i, j] = sum over l of a(i, l) b(l, j).
-Values product(std::int64_t m, std::int64_t n, std::int64_t k,
-               const std::function<double(std::int64_t, std::int64_t)>& a,
-               const std::function<double(std::int64_t, std::int64_t)>& b) {
+template <class A, class B>
+Values product(std::int64_t m, std::int64_t n, std::int64_t k, const A& a, const B& b) {
   Values c;
   for (std::int64_t i = 0; i < m; ++i)
     for (std::int64_t j = 0; j < n; ++j) {
@@ -19,7 +18,7 @@ Values product(std::int64_t m, std::int64_t n, std::int64_t k,
   return c;
 }
 
-std::function<double(std::int64_t, std::int64_t)> element(const Values& matrix, std::int64_t columns, bool transpose) {
+auto element(const Values& matrix, std::int64_t columns, bool transpose) {
   return [&matrix, columns, transpose](std::int64_t row, std::int64_t column) {
     return matrix[static_cast<std::size_t>(transpose ? column * columns + row : row * columns + column)];
   };
