@@ -153,9 +153,10 @@ class Plan {
   cublasLtMatmulAlgo_t algorithm_;
 };
 
-/// The largest power of two up to 256 that all addresses are multiples of.
+/// The largest power of two up to 64 that all addresses are multiples of. 64 is what devices and arenas give, so where
+/// in them a tensor lies does not choose its algorithm.
 std::uint32_t common_alignment(std::initializer_list<const void*> addresses) {
-  std::uintptr_t bits = 256;
+  std::uintptr_t bits = 64;
   for (const void* address : addresses) bits |= reinterpret_cast<std::uintptr_t>(address);
   return static_cast<std::uint32_t>(bits & (~bits + 1));
 }
