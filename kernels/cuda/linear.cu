@@ -184,7 +184,7 @@ void multiply(cudaStream_t stream, const Factor& a, const Factor& b, const void*
   Plan::of(shape).execute(stream, {left, right, bias, c.raw(), workspace});
 }
 
-// ---- bias
+// ---- the bias and its gradient
 
 /// cuBLASLt wants a bias in the type of the result, and aligned.
 template <class T>
