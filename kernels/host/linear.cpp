@@ -6,31 +6,22 @@
 
 #include "base/arena.hpp"
 #include "base/clock.hpp"
+#include "kernels/detail/linear.hpp"
 #include "kernels/device.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/instruction_set.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
 namespace tenfold::kernels {
 namespace {
 
-detail::Matrix matrix(const Tensor& tensor, const char* name) {
-  TENFOLD_VERIFY(tensor.shape().rank() == 2, name, " is ", tensor.shape().describe(), ", must be a matrix");
+detail::Matrix matrix(const Tensor& tensor) {
   return {tensor.raw(), tensor.dtype(), tensor[0], tensor[1], tensor[1], 1};
 }
 
-/// C = A B^T (+ bias) (+ C) of checked tensors.
+/// C = A B^T (+ bias) (+ C) of checked operands.
 void multiply(const detail::Matrix& a, const detail::Matrix& b, const Tensor& bias, const Tensor& c, bool accumulate,
-              const Tensor& a_row_sums, const char* name) {
-  TENFOLD_VERIFY(a.type == b.type, name, ": operands are ", name_of(a.type), " and ", name_of(b.type));
-  TENFOLD_VERIFY(a.columns == b.columns, name, ": inner extents are ", a.columns, " and ", b.columns);
-  TENFOLD_VERIFY(a.rows > 0 && a.columns > 0 && b.rows > 0, name, ": an operand is empty");
-  TENFOLD_VERIFY(c.shape() == Shape({a.rows, b.rows}), name, ": result is ", c.shape().describe(), ", must be ",
-                 Shape({a.rows, b.rows}).describe());
-  TENFOLD_VERIFY(c.dtype() == DType::f32 || c.dtype() == a.type, name, ": result is ", name_of(c.dtype()));
-  if (bias) detail::expect(bias, DType::f32, {b.rows}, name);
-  if (a_row_sums) detail::expect(a_row_sums, DType::f32, {a.rows}, name);
+              const Tensor& a_row_sums) {
   detail::product(a, b, bias ? bias.data<float>() : nullptr, c.raw(), c.dtype(), accumulate,
                   a_row_sums ? a_row_sums.data<float>() : nullptr);
 }
@@ -41,27 +32,25 @@ namespace host {
 
 void linear_forward(Queue& queue, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y) {
   const Queue::Region region(queue, "tenfold::linear::forward");
-  multiply(matrix(x, "linear_forward: x"), matrix(weight, "linear_forward: weight"), bias, y, false, {},
-           "linear_forward");
+  detail::expect_linear_forward(x, weight, bias, y);
+  multiply(matrix(x), matrix(weight), bias, y, false, {});
 }
 
 void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate) {
   const Queue::Region region(queue, "tenfold::linear::backward_input");
-  multiply(matrix(dy, "linear_backward_input: dy"), matrix(weight, "linear_backward_input: weight").transposed(), {},
-           dx, accumulate, {}, "linear_backward_input");
+  detail::expect_linear_backward_input(dy, weight, dx);
+  multiply(matrix(dy), matrix(weight).transposed(), {}, dx, accumulate, {});
 }
 
 void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& dweight,
                             const Tensor& dbias) {
   const Queue::Region region(queue, "tenfold::linear::backward_weight");
-  TENFOLD_VERIFY(dweight.dtype() == DType::f32, "linear_backward_weight: dweight is ", name_of(dweight.dtype()),
-                 ", must be f32");
-  multiply(matrix(dy, "linear_backward_weight: dy").transposed(), matrix(x, "linear_backward_weight: x").transposed(),
-           {}, dweight, true, dbias, "linear_backward_weight");
+  detail::expect_linear_backward_weight(dy, x, dweight, dbias);
+  multiply(matrix(dy).transposed(), matrix(x).transposed(), {}, dweight, true, dbias);
 }
 
 double measure_matmul(Queue& queue, DType type, OperandLayout layout, std::int64_t n, int repeats) {
-  TENFOLD_VERIFY(n > 0 && repeats > 0, "measure_matmul: extent ", n, ", ", repeats, " repeats");
+  detail::expect_measurement(n, repeats);
   static detail::Label label = "tenfold::measure_matmul";
   if (type == DType::bf16 && !detail::multiplies_bf16()) type = DType::f32;  // that is what is multiplied there
   const std::int64_t threads = detail::threads(), rows = (n + threads - 1) / threads;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/detail/position_bias.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/product.hpp"
 
 namespace tenfold::kernels {
@@ -15,11 +15,12 @@ using detail::Matrix;
 struct ForDiagonals;
 struct ForGradient;
 
-/// Extents and scale of a call, and where each of its parts lies.
-struct Call {
+/// A call's extents, and where each of its parts lies.
+struct Call : detail::PositionExtents {
   const PositionBias& input;
-  std::int64_t heads, length, head_width;
-  float scale;
+
+  Call(const PositionBias& of, const Tensor& bias, const char* name)
+      : PositionExtents(detail::expect_position_bias(of, bias, name)), input(of) {}
 
   /// The first row and column that get the position and the relative term of their own.
   std::int64_t first() const { return input.untie_cls ? 1 : 0; }
@@ -32,30 +33,6 @@ struct Call {
     return input.buckets.data<std::int32_t>() + length - 1 - i;
   }
 };
-
-Call check(const PositionBias& input, const Tensor& bias, const char* name) {
-  TENFOLD_VERIFY(bias.dtype() == DType::f32 && bias.shape().rank() == 3 && bias[1] == bias[2] && bias.elements() > 0,
-                 name, ": bias is ", name_of(bias.dtype()), " ", bias.shape().describe(), ", must be f32 [H, T, T]");
-  Call call{input, bias[0], bias[1], 0, 0};
-  TENFOLD_VERIFY(input.query || input.relative, name, ": neither positions nor a relative table");
-  TENFOLD_VERIFY(input.query || !(input.untie_cls || input.cls), name, ": [CLS] is untied in TUPE only");
-  TENFOLD_VERIFY(input.untie_cls || !input.cls, name, ": a [CLS] scalar, but [CLS] is not untied");
-  if (input.query) {
-    TENFOLD_VERIFY(input.query.shape().rank() == 2 && input.query[1] % call.heads == 0, name, ": query is ",
-                   input.query.shape().describe(), " for ", call.heads, " heads");
-    detail::expect(input.query, DType::f32, {call.length, input.query[1]}, name);
-    detail::expect(input.key, DType::f32, {call.length, input.query[1]}, name);
-    call.head_width = input.query[1] / call.heads;
-    call.scale = 1.0F / std::sqrt(2.0F * static_cast<float>(call.head_width));
-  }
-  if (input.relative) {
-    TENFOLD_VERIFY(input.relative.shape().rank() == 2, name, ": relative is ", input.relative.shape().describe());
-    detail::expect(input.relative, DType::f32, {input.relative[0], call.heads}, name);
-    detail::expect(input.buckets, DType::i32, {2 * call.length - 1}, name);
-  }
-  if (input.cls) detail::expect(input.cls, DType::f32, {call.heads}, name);
-  return call;
-}
 
 void add_relative(const Call& call, std::int64_t h, float* bias) {
   const float* table = call.input.relative.data<float>();
@@ -136,7 +113,7 @@ namespace host {
 void position_bias_forward(Queue& queue, const PositionBias& input, const Tensor& bias) {
   const Queue::Region region(queue, "tenfold::position_bias::forward");
   static detail::Label label = "tenfold::position_bias::forward";
-  const Call call = check(input, bias, "position_bias_forward");
+  const Call call(input, bias, "position_bias_forward");
   const std::int64_t square = call.length * call.length;
   float* heads = bias.data<float>();
   if (input.query)
@@ -158,14 +135,8 @@ void position_bias_backward(Queue& queue, const Tensor& dbias, const PositionBia
                             const PositionBias& gradient) {
   const Queue::Region region(queue, "tenfold::position_bias::backward");
   static detail::Label label = "tenfold::position_bias::backward";
-  const Call call = check(input, dbias, "position_bias_backward");
-  const auto expect_like = [](const Tensor& of, const Tensor& value, const char* name) {
-    if (of) detail::expect(of, DType::f32, value.shape(), name);
-  };
-  expect_like(gradient.query, input.query, "position_bias_backward: gradient of query");
-  expect_like(gradient.key, input.key, "position_bias_backward: gradient of key");
-  expect_like(gradient.relative, input.relative, "position_bias_backward: gradient of relative");
-  expect_like(gradient.cls, input.cls, "position_bias_backward: gradient of cls");
+  const Call call(input, dbias, "position_bias_backward");
+  detail::expect_position_gradient(gradient, input);
   const std::int64_t square = call.length * call.length;
   float* heads = dbias.data<float>();
   detail::for_blocks(label, call.heads, 1, [&](std::int64_t h, std::int64_t) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/detail/operands.hpp"
+#include "kernels/detail/statistics.hpp"
 
 namespace tenfold::kernels {
 
@@ -10,9 +10,7 @@ namespace host {
 
 void add_joint_counts(Queue& queue, const Tensor& first, const Tensor& second, const Tensor& sums) {
   const Queue::Region region(queue, "tenfold::joint_counts");
-  detail::expect(first, DType::i32, first.shape(), "add_joint_counts: first");
-  detail::expect(second, DType::i32, first.shape(), "add_joint_counts: second");
-  detail::expect(sums, DType::f64, {6}, "add_joint_counts: sums");
+  detail::expect_joint_counts(first, second, sums);
   const auto* a = first.data<std::int32_t>();
   const auto* b = second.data<std::int32_t>();
   auto* to = sums.data<double>();
@@ -22,10 +20,7 @@ void add_joint_counts(Queue& queue, const Tensor& first, const Tensor& second, c
 void add_label_ranks(Queue& queue, const Tensor& logits, const Tensor& labels, std::int64_t first, const Tensor& count,
                      const Tensor& sum) {
   const Queue::Region region(queue, "tenfold::label_ranks");
-  TENFOLD_VERIFY(logits.shape().rank() == 2, "logits ", logits.shape().describe());
-  detail::expect(labels, DType::i32, {logits[0]}, "add_label_ranks: labels");
-  detail::expect(count, DType::i32, {1}, "add_label_ranks: count");
-  detail::expect(sum, DType::f64, {1}, "add_label_ranks: sum");
+  detail::expect_label_ranks(logits, labels, count, sum);
   const std::int64_t valid = std::clamp<std::int64_t>(*count.data<std::int32_t>() - first, 0, logits[0]);
   const std::int64_t vocabulary = logits[1];
   std::int64_t ranks = 0;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,8 +25,10 @@ struct CUstream_st {
 };
 
 struct CUevent_st {
+  using Clock = std::chrono::steady_clock;
   CUstream_st* stream = nullptr;
   std::uint64_t position = 0;
+  std::shared_ptr<Clock::time_point> time;  ///< when the stream came so far; of the last record
   bool reached() const { return stream == nullptr || stream->done >= position; }
 };
 
@@ -184,8 +187,12 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  issue(stream, [] { return true; });
-  *event = {stream, stream->issued};
+  const auto time = std::make_shared<CUevent_st::Clock::time_point>();
+  issue(stream, [time] {
+    *time = CUevent_st::Clock::now();
+    return true;
+  });
+  *event = {stream, stream->issued, time};
   return cudaSuccess;
 }
 
@@ -197,6 +204,13 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   work_until([event] { return event->reached(); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
+  if (!start->time || !stop->time) return cudaErrorInvalidResourceHandle;
+  if (!start->reached() || !stop->reached()) return cudaErrorNotReady;
+  *milliseconds = std::chrono::duration<float, std::milli>(*stop->time - *start->time).count();
   return cudaSuccess;
 }
 

@@ -170,6 +170,33 @@ TEST_P(PositionBiasTest, BackwardIsTheGradient) {
     }
 }
 
+// Beyond a tile of any kernel: the bias is linear in query, table and scalar together, and in key, and a gradient is
+// the transpose of such a map, so <dbias, map of v> = <gradient, v> for any v.
+TEST_P(PositionBiasTest, BackwardIsTheTransposeOfForward) {
+  for (const Variant& variant : variants)
+    for (const Size& size : {Size{2, 37, 40}, Size{1, 70, 33}}) {
+      const PositionBias input = make_input(variant, size), direction = make_input(variant, size);
+      const auto like = [&](const Tensor& of) { return of ? zeros(of.shape()) : Tensor(); };
+      const PositionBias gradient{like(input.query), like(input.key), like(input.relative), {}, like(input.cls)};
+      const Tensor dbias = random({size.heads, size.length, size.length});
+      const Values upstream = read(dbias);
+      kernels::position_bias_backward(queue_, dbias, input, gradient);
+
+      const Parameters at = read_all(input), along = read_all(direction), seen = read_all(gradient);
+      const auto expect_transpose = [&](const Parameters& moved, double from_gradient, const char* what) {
+        const Values image = reference(variant, size, moved);
+        const double scale = std::sqrt(dot(upstream, upstream) * dot(image, image));
+        EXPECT_NEAR(dot(upstream, image), from_gradient, f32_tolerance * scale) << variant.name << " " << what;
+      };
+      expect_transpose({along.query, at.key, along.relative, along.cls},
+                       dot(seen.query, along.query) + dot(seen.relative, along.relative) + dot(seen.cls, along.cls),
+                       "query, relative, cls");
+      if (!variant.position) continue;
+      const auto nothing = [](const Values& values) { return Values(values.size(), 0.0); };
+      expect_transpose({at.query, along.key, nothing(at.relative), nothing(at.cls)}, dot(seen.key, along.key), "key");
+    }
+}
+
 TEST_P(PositionBiasTest, AbsentGradientsAreSkipped) {
   const Size size{2, 5, 3};
   const PositionBias input = make_input(variants[4], size);

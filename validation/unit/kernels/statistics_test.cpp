@@ -18,6 +18,35 @@ TEST_P(StatisticsTest, JointCountsAddUpPairs) {
   EXPECT_EQ(read(sums), expected);
 }
 
+TEST_P(StatisticsTest, JointCountsOfManyPairs) {
+  constexpr std::int64_t pairs = 1501;
+  Values first, second, expected(6);
+  for (std::int64_t n = 0; n < pairs; ++n) {
+    first.push_back(static_cast<double>(n * n % 7 % 2));
+    second.push_back(static_cast<double>(n % 5));
+    expected[static_cast<std::size_t>(3 * first.back() + std::min(second.back(), 2.0))] += 1;
+  }
+  const Tensor sums = zeros(DType::f64, {6});
+  kernels::add_joint_counts(queue_, integers(first), integers(second), sums);
+  EXPECT_EQ(read(sums), expected);
+}
+
+// Rows that are and are not aligned, and longer than a block of a GPU reads at once.
+TEST_P(StatisticsTest, LabelRanksOfLongRows) {
+  for (const std::int64_t vocabulary : {2504, 4099}) {
+    Values logits;
+    for (const std::int64_t step : {1, 3, 7})  // no multiple: each row holds 0 .. vocabulary - 1 in another order
+      for (std::int64_t v = 0; v < vocabulary; ++v) logits.push_back(static_cast<double>(v * step % vocabulary));
+    const Tensor sum = zeros(DType::f64, {1});
+    const std::int64_t label = vocabulary - 1;
+    kernels::add_label_ranks(queue_, make(DType::f32, {3, vocabulary}, logits),
+                             integers(Values(3, static_cast<double>(label))), 0, integers({3}), sum);
+    double expected = 0;
+    for (const std::int64_t step : {1, 3, 7}) expected += static_cast<double>(vocabulary - label * step % vocabulary);
+    EXPECT_EQ(read(sum)[0], expected);
+  }
+}
+
 TEST_P(StatisticsTest, LabelRanksCountTheGreaterLogitsOfValidRows) {
   constexpr std::int64_t rows = 7, vocabulary = 37;
   const Tensor logits = random(DType::f32, {rows, vocabulary});
