@@ -9,7 +9,7 @@
 // element, four times that where a fragment's lanes share a block's eight elements.
 
 #include "kernels/attention.hpp"
-#include "kernels/cuda/detail/attention_tiles.cuh"
+#include "kernels/cuda/detail/attention_head.cuh"
 #include "kernels/cuda/detail/column_sums.cuh"
 #include "kernels/cuda/detail/random.cuh"
 #include "kernels/detail/attention.hpp"
@@ -19,107 +19,23 @@ namespace tenfold::kernels {
 namespace {
 
 using namespace ::tenfold::cuda;
+using namespace ::tenfold::cuda::attention;
 
-constexpr int warps = 4;
-constexpr int threads = 32 * warps;
-constexpr int own_rows = warps * warp_rows;
-constexpr float log2e = 1.4426950408889634F;
 constexpr float masked = -1e30F;  ///< score of a key that is not there
 
-/// Other rows a step: few enough for the registers of a lane.
+/// Other rows a step: few enough for the registers of a lane, which in backward hold two products and two sums.
 template <int width>
-constexpr int other_rows = width <= 64 ? 64 : 32;
-
-/// Of every kernel here. [H, N] are a head's rows one after another.
-template <class T>
-struct Operands {
-  const std::int32_t* offsets;
-  int sequences;
-  const T* qkv;
-  const T* dcontext;
-  const float* bias;           ///< [H, T, T], or null
-  const std::int32_t* biased;  ///< in backward: 0 if there is no bias after all
-  float* logsumexp;            ///< [H, N], of base 2
-  float* along;                ///< [H, N]: sum over j of A dA
-  const std::uint32_t* kept;   ///< [H, N, words]: what dropout keeps, bit j % 32 of word j / 32; or null: all
-  T* kept_context;             ///< [N, d]
-  T* result;                   ///< context or dqkv
-  std::int64_t rows;
-  int length, heads, head_width, words, tiles;  ///< tiles: of own rows, in the longest sequence
-  float scale, keep_scale;
-};
-
-/// One head of one sequence. Scores are of base 2.
-template <class T>
-struct Head {
-  const Operands<T>& o;
-  int head, length;
-  std::int64_t row;    ///< of the sequence's first token
-  std::int64_t first;  ///< the same in [H, N]
-  const float* bias;
-  float scale = o.scale * log2e;
-
-  __device__ Head(const Operands<T>& operands, int which, int sequence)
-      : o(operands),
-        head(which),
-        length(o.offsets[sequence + 1] - o.offsets[sequence]),
-        row(o.offsets[sequence]),
-        first(head * o.rows + row),
-        bias(o.bias == nullptr || (o.biased != nullptr && *o.biased == 0)
-                 ? nullptr
-                 : o.bias + std::int64_t{head} * o.length * o.length) {}
-
-  /// The head's columns of part `part` of `parts` of a [N, parts * d] matrix.
-  template <class Element>
-  __device__ HeadRows<Element> view(Element* matrix, int part, int parts) const {
-    const int width = o.heads * o.head_width;
-    return {matrix + row * parts * width + part * width + head * o.head_width, parts * width};
-  }
-  __device__ HeadRows<const T> query() const { return view(o.qkv, 0, 3); }
-  __device__ HeadRows<const T> key() const { return view(o.qkv, 1, 3); }
-  __device__ HeadRows<const T> value() const { return view(o.qkv, 2, 3); }
-  __device__ HeadRows<const T> dcontext() const { return view(o.dcontext, 0, 1); }
-
-  __device__ bool inside(int i, int j) const { return i < length && j < length; }
-  __device__ float score(float product, int i, int j) const {
-    const float added = bias != nullptr && inside(i, j) ? __ldg(bias + i * o.length + j) * log2e : 0.0F;
-    return fmaf(product, scale, added);
-  }
-  /// Row i's word with key j in it; any word for what is not there.
-  __device__ std::uint32_t kept(int i, int j) const {
-    if (o.kept == nullptr) return ~std::uint32_t{0};
-    return __ldg(o.kept + (first + min(i, length - 1)) * o.words + min(j, length - 1) / 32);
-  }
-  __device__ float factor(std::uint32_t word, int j) const {
-    return (word >> (j % 32) & 1U) != 0 ? o.keep_scale : 0.0F;
-  }
-};
-
-/// Where a block works, whose grid goes over own tiles, heads and sequences.
-struct Place {
-  int own, head, sequence;
-  template <class T>
-  __device__ explicit Place(const Operands<T>& o) {
-    const int index = static_cast<int>(blockIdx.x), heads = index / o.tiles;
-    own = index % o.tiles * own_rows;
-    head = heads % o.heads;
-    sequence = heads / o.heads;
-  }
-};
-
-__device__ int warp_first() {
-  return static_cast<int>(threadIdx.x) / 32 * warp_rows;
-}
+constexpr int forward_step = width <= 64 ? 64 : 32;
+constexpr int backward_step = 32;
 
 // ---- dropout
 
-/// A thread a word of `kept`.
+/// A thread a word of `kept`, words along blockIdx.y and heads along blockIdx.z.
 __global__ void __launch_bounds__(threads_a_block)
-    draw(const DropoutView dropout, std::int64_t rows, int heads, int length, int words, std::uint32_t* kept) {
-  const std::int64_t count = heads * rows * words;
-  for (std::int64_t index = first_of_grid(); index < count; index += stride_of_grid()) {
-    const int j = static_cast<int>(index % words) * 32;
-    const std::int64_t head = index / words / rows, row = index / words % rows;
+    draw(const DropoutView dropout, std::int64_t rows, std::int64_t stride, int length, std::uint32_t* kept) {
+  const int j = static_cast<int>(blockIdx.y) * 32;
+  const std::int64_t head = blockIdx.z;
+  for (std::int64_t row = first_of_grid(); row < rows; row += stride_of_grid()) {
     const int b = dropout.rows.sequence[row];
     if (b < 0 || j >= dropout.rows.offsets[b + 1] - dropout.rows.offsets[b]) continue;
     const std::int64_t i = row - dropout.rows.offsets[b];
@@ -134,7 +50,7 @@ __global__ void __launch_bounds__(threads_a_block)
       for (std::uint32_t e = 0; e < 8; ++e) byte |= (dropout.keeps(draws, e) ? 1U : 0U) << e;
       bits |= std::uint64_t{byte} << (8 * block);
     }
-    kept[index] = static_cast<std::uint32_t>(bits >> (first % 8));
+    kept[(head * gridDim.y + blockIdx.y) * stride + row] = static_cast<std::uint32_t>(bits >> (first % 8));
   }
 }
 
@@ -143,7 +59,7 @@ __global__ void __launch_bounds__(threads_a_block)
 template <class T, int width>
 struct ForwardTiles {
   Tile<T, own_rows, width> query;
-  Tile<T, other_rows<width>, width> key[2], value[2];
+  Tile<T, forward_step<width>, width> key[2], value[2];
 };
 
 struct Softmax {
@@ -192,21 +108,17 @@ __device__ void softmax(const Head<T>& at, int query, int key, float (&s)[count]
 template <class T, int count>
 __device__ void drop(const Head<T>& at, int query, int key, float (&s)[count][4]) {
   if (at.o.kept == nullptr) return;
+  const KeptWords<8 * count> kept(at, query, key);
 #pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    std::uint32_t word = 0;
+  for (int n = 0; n < count; ++n) {
 #pragma unroll
-    for (int n = 0; n < count; ++n) {
-      if (n % 4 == 0) word = at.kept(query + 8 * r, key + 8 * n);
-#pragma unroll
-      for (int e = 0; e < 2; ++e) s[n][2 * r + e] *= at.factor(word, key + 8 * n + e);
-    }
+    for (int e = 0; e < 4; ++e) s[n][e] *= at.factor(kept.word[e / 2][n / 4] >> (key & 31), 8 * (n % 4) + e % 2);
   }
 }
 
 template <class T, int width>
 __global__ void __launch_bounds__(threads) forward(const Operands<T> o) {
-  constexpr int step_rows = other_rows<width>;
+  constexpr int keys = forward_step<width>;
   auto& tiles = shared<ForwardTiles<T, width>>();
   const Place place(o);
   const Head<T> at(o, place.head, place.sequence);
@@ -216,13 +128,13 @@ __global__ void __launch_bounds__(threads) forward(const Operands<T> o) {
   Softmax rows[2];
   const auto arrive = [&](int step) {
     if (step == 0) fetch<threads>(tiles.query, at.query(), place.own, at.length, o.head_width);
-    fetch<threads>(tiles.key[step % 2], at.key(), step * step_rows, at.length, o.head_width);
-    fetch<threads>(tiles.value[step % 2], at.value(), step * step_rows, at.length, o.head_width);
+    fetch<threads>(tiles.key[step % 2], at.key(), step * keys, at.length, o.head_width);
+    fetch<threads>(tiles.value[step % 2], at.value(), step * keys, at.length, o.head_width);
   };
-  pipeline((at.length + step_rows - 1) / step_rows, arrive, [&](int step) {
+  pipeline((at.length + keys - 1) / keys, arrive, [&](int step) {
     if (first >= at.length) return;
-    const int key = step * step_rows + 2 * (lane() % 4);
-    float s[step_rows / 8][4] = {};
+    const int key = step * keys + 2 * (lane() % 4);
+    float s[keys / 8][4] = {};
     multiply_transposed(tiles.query, warp_first(), tiles.key[step % 2], s);
     softmax(at, query, key, s, rows, context);
     drop(at, query, key, s);
@@ -245,45 +157,90 @@ __global__ void __launch_bounds__(threads) forward(const Operands<T> o) {
 
 // ---- backward
 
-/// What is known of a query.
+/// What is known of a query, and whether dropout keeps it for a key.
 struct Query {
   float logsumexp = 0, along = 0;
-  std::uint32_t kept = 0;  ///< about the keys at hand
+  bool kept = true;
 };
 
-template <class T>
-__device__ Query known(const Head<T>& at, int i) {
-  const std::int64_t index = at.first + min(i, at.length - 1);
-  return {at.o.logsumexp[index], at.o.along[index], 0};
-}
-
 /// From products q . k and dcontext . v of own and other rows: dropout(A) and dS, both 0 where there is no such row.
-/// own, other: the lane's first of each; rows: its queries, where it owns them.
-template <bool own_keys, class T, int count>
-__device__ void differentiate(const Head<T>& at, int own, int other, Query (&rows)[2], float (&s)[count][4],
+/// own, other: the lane's first of each; query_of(n, e) tells of the query of s[n][e].
+template <bool own_keys, class T, int count, class QueryOf>
+__device__ void differentiate(const Head<T>& at, int own, int other, const QueryOf& query_of, float (&s)[count][4],
                               float (&d)[count][4]) {
 #pragma unroll
   for (int n = 0; n < count; ++n) {
-    Query columns[2];
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const int i = own_keys ? other + 8 * n + e : own + 8 * e;
-      if (own_keys) columns[e] = known(at, i);
-      if (own_keys) columns[e].kept = at.kept(i, own);  // an own tile of a warp lies within a word
-      if (!own_keys && n % 4 == 0) rows[e].kept = at.kept(i, other + 8 * n);
-    }
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
       const int of_own = own + 8 * (e / 2), of_other = other + 8 * n + e % 2;
       const int i = own_keys ? of_other : of_own, j = own_keys ? of_own : of_other;
-      const Query& query = own_keys ? columns[e % 2] : rows[e / 2];
+      const Query query = query_of(n, e);
       const bool inside = at.inside(i, j);
       const float probability = inside ? exp2f(at.score(s[n][e], i, j) - query.logsumexp) : 0.0F;
-      const float mask = at.factor(query.kept, j);
+      const float mask = query.kept ? at.o.keep_scale : 0.0F;
       s[n][e] = probability * mask;
       d[n][e] = inside ? probability * (mask * d[n][e] - query.along) : 0.0F;
     }
   }
+}
+
+/// The same of own queries, of which rows are the lane's.
+template <class T, int count>
+__device__ void differentiate_queries(const Head<T>& at, int query, int key, const Query (&rows)[2],
+                                      float (&s)[count][4], float (&d)[count][4]) {
+  const KeptWords<8 * count> kept(at, query, key);
+  const auto query_of = [&](int n, int e) {
+    const std::uint32_t word = kept.word[e / 2][n / 4] >> (key & 31);
+    return Query{rows[e / 2].logsumexp, rows[e / 2].along, (word >> (8 * (n % 4) + e % 2) & 1U) != 0};
+  };
+  differentiate<false>(at, query, key, query_of, s, d);
+}
+
+/// What is known of the queries of a step, from the multiple of four (in [H, stride]) at or before the first on.
+template <int rows>
+struct alignas(16) Queries {
+  float logsumexp[rows + 4], along[rows + 4];
+  std::uint32_t kept[own_rows / 32][rows + 4];  ///< for own keys
+};
+
+template <class T, int rows>
+__device__ void fetch(Queries<rows>& queries, const Head<T>& at, int query, int key) {
+  constexpr int pieces = rows / 4 + 1, arrays = 2 + own_rows / 32;
+  for (int i = static_cast<int>(threadIdx.x); i < arrays * pieces; i += threads) {
+    const int array = i / pieces, piece = i % pieces * 4;
+    const std::int64_t n = (at.row + query) / 4 * 4 + piece, in_head = at.head * at.o.stride + n;
+    const bool valid = n < at.o.stride;
+    if (array == 0) {
+      copy_async(&queries.logsumexp[piece], at.o.logsumexp + (valid ? in_head : 0), valid);
+    } else if (array == 1) {
+      copy_async(&queries.along[piece], at.o.along + (valid ? in_head : 0), valid);
+    } else if (at.o.kept != nullptr) {
+      const int w = key / 32 + array - 2;
+      const bool drawn = valid && w < at.o.words;
+      const std::int64_t word = (std::int64_t{at.head} * at.o.words + w) * at.o.stride + n;
+      copy_async(&queries.kept[array - 2][piece], at.o.kept + (drawn ? word : 0), drawn);
+    }
+  }
+}
+
+/// The same of own keys, those of the warp in one word of `kept`.
+template <class T, int count>
+__device__ void differentiate_keys(const Head<T>& at, int key, int query, const Queries<8 * count>& queries,
+                                   float (&s)[count][4], float (&d)[count][4]) {
+  const int first = static_cast<int>(at.row & 3) + 2 * (lane() % 4);
+  const auto query_of = [&](int n, int e) {
+    const int i = first + 8 * n + e % 2;
+    const bool kept =
+        at.o.kept == nullptr || (queries.kept[warp_first() / 32][i] >> (key & 31) >> (8 * (e / 2)) & 1U) != 0;
+    return Query{queries.logsumexp[i], queries.along[i], kept};
+  };
+  differentiate<true>(at, key, query, query_of, s, d);
+}
+
+template <class T>
+__device__ Query known(const Head<T>& at, int i) {
+  const std::int64_t index = at.first + min(i, at.length - 1);
+  return {at.o.logsumexp[index], at.o.along[index]};
 }
 
 /// The sum over j of A dA, which is context . dcontext, of the warp's queries; row l / 2 lies with lane l and the next.
@@ -314,13 +271,13 @@ __device__ void sum_along(const Head<T>& at, const Tile<T, rows, width>& dcontex
 template <class T, int width>
 struct BackwardTiles {
   Tile<T, own_rows, width> own_left, own_right;
-  Tile<T, other_rows<width>, width> left[2], right[2];
+  Tile<T, backward_step, width> left[2], right[2];
+  Queries<backward_step> queries[2];  ///< of own keys
 };
 
 /// dq, and `along` for the launches after it; or, with own keys, dk and dv.
 template <class T, int width, bool own_keys>
 __global__ void __launch_bounds__(threads) backward(const Operands<T> o) {
-  constexpr int step_rows = other_rows<width>;
   auto& tiles = shared<BackwardTiles<T, width>>();
   const Place place(o);
   const Head<T> at(o, place.head, place.sequence);
@@ -334,17 +291,23 @@ __global__ void __launch_bounds__(threads) backward(const Operands<T> o) {
       fetch<threads>(tiles.own_left, left[own_keys], place.own, at.length, o.head_width);
       fetch<threads>(tiles.own_right, right[own_keys], place.own, at.length, o.head_width);
     }
-    fetch<threads>(tiles.left[step % 2], left[!own_keys], step * step_rows, at.length, o.head_width);
-    fetch<threads>(tiles.right[step % 2], right[!own_keys], step * step_rows, at.length, o.head_width);
+    fetch<threads>(tiles.left[step % 2], left[!own_keys], step * backward_step, at.length, o.head_width);
+    fetch<threads>(tiles.right[step % 2], right[!own_keys], step * backward_step, at.length, o.head_width);
+    if (own_keys) fetch(tiles.queries[step % 2], at, step * backward_step, place.own);
   };
-  pipeline((at.length + step_rows - 1) / step_rows, arrive, [&](int step) {
+  pipeline((at.length + backward_step - 1) / backward_step, arrive, [&](int step) {
     if (first >= at.length) return;
     if (!own_keys && step == 0) sum_along(at, tiles.own_right, first, rows);
-    float s[step_rows / 8][4] = {}, d[step_rows / 8][4] = {};
+    float s[backward_step / 8][4] = {}, d[backward_step / 8][4] = {};
     multiply_transposed(tiles.own_left, warp_first(), tiles.left[step % 2], s);
     multiply_transposed(tiles.own_right, warp_first(), tiles.right[step % 2], d);
-    differentiate<own_keys>(at, first + lane() / 4, step * step_rows + 2 * (lane() % 4), rows, s, d);
-    if constexpr (own_keys) multiply(s, tiles.right[step % 2], of_right);
+    const int own = first + lane() / 4, other = step * backward_step + 2 * (lane() % 4);
+    if constexpr (own_keys) {
+      differentiate_keys(at, own, other, tiles.queries[step % 2], s, d);
+      multiply(s, tiles.right[step % 2], of_right);
+    } else {
+      differentiate_queries(at, own, other, rows, s, d);
+    }
     multiply(d, tiles.left[step % 2], of_left);
   });
   if (first >= at.length) return;
@@ -355,32 +318,31 @@ __global__ void __launch_bounds__(threads) backward(const Operands<T> o) {
 template <class T, int width>
 struct BiasTiles {
   Tile<T, own_rows, width> query, dcontext;
-  Tile<T, other_rows<width>, width> key, value;
+  Tile<T, backward_step, width> key[own_rows / backward_step], value[own_rows / backward_step];
 };
 
-/// sums [parts, H, T, T] += sum of dS over the sequences of a part, in order; or = with `anew`. A block a tile of
-/// queries and keys and a part.
+/// sums [parts, H, T, T] += sum of dS over the sequences of a part, in order; or = with `anew`. A block a square tile
+/// and a part.
 template <class T, int width>
-__global__ void __launch_bounds__(threads) backward_bias(const Operands<T> o, float* sums, bool anew) {
-  constexpr int step_rows = other_rows<width>, blocks = step_rows / 8;
+__global__ void __launch_bounds__(threads, 3) backward_bias(const Operands<T> o, float* sums, bool anew) {
+  constexpr int steps = own_rows / backward_step, blocks = backward_step / 8;
   auto& tiles = shared<BiasTiles<T, width>>();
-  const int key_tiles = (o.length + step_rows - 1) / step_rows, index = static_cast<int>(blockIdx.x);
-  const int key_first = index % key_tiles * step_rows, query_first = index / key_tiles % o.tiles * own_rows;
-  const int head = index / key_tiles / o.tiles;
+  const int index = static_cast<int>(blockIdx.x), head = index / o.tiles / o.tiles;
+  const int key_first = index % o.tiles * own_rows, query_first = index / o.tiles % o.tiles * own_rows;
   const int query = query_first + warp_first() + lane() / 4, key = key_first + 2 * (lane() % 4);
   float* out = sums + (std::int64_t{blockIdx.y} * o.heads + head) * o.length * o.length;
   const auto for_elements = [&](const auto& body) {
 #pragma unroll
-    for (int n = 0; n < blocks; ++n) {
+    for (int n = 0; n < steps * blocks; ++n) {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         const int i = query + 8 * (e / 2), j = key + 8 * n + e % 2;
-        if (i < o.length && j < o.length) body(n, e, i * o.length + j);
+        if (i < o.length && j < o.length) body(n / blocks, n % blocks, e, i * o.length + j);
       }
     }
   };
-  float total[blocks][4] = {};
-  if (!anew) for_elements([&](int n, int e, int at) { total[n][e] = out[at]; });
+  float total[steps][blocks][4] = {};
+  if (!anew) for_elements([&](int step, int n, int e, int at) { total[step][n][e] = out[at]; });
   const RowRange sequences(o.sequences, blockIdx.y, gridDim.y);
   for (std::int64_t b = sequences.begin; b < sequences.end; ++b) {
     const Head<T> at(o, head, static_cast<int>(b));
@@ -388,24 +350,31 @@ __global__ void __launch_bounds__(threads) backward_bias(const Operands<T> o, fl
     __syncthreads();  // all have read the sequence before
     fetch<threads>(tiles.query, at.query(), query_first, at.length, o.head_width);
     fetch<threads>(tiles.dcontext, at.dcontext(), query_first, at.length, o.head_width);
-    fetch<threads>(tiles.key, at.key(), key_first, at.length, o.head_width);
-    fetch<threads>(tiles.value, at.value(), key_first, at.length, o.head_width);
+#pragma unroll
+    for (int step = 0; step < steps; ++step) {
+      fetch<threads>(tiles.key[step], at.key(), key_first + step * backward_step, at.length, o.head_width);
+      fetch<threads>(tiles.value[step], at.value(), key_first + step * backward_step, at.length, o.head_width);
+    }
     copy_commit();
     copy_wait<0>();
     __syncthreads();
     if (query_first + warp_first() >= at.length) continue;
-    float s[blocks][4] = {}, d[blocks][4] = {};
-    multiply_transposed(tiles.query, warp_first(), tiles.key, s);
-    multiply_transposed(tiles.dcontext, warp_first(), tiles.value, d);
-    Query rows[2] = {known(at, query), known(at, query + 8)};
-    differentiate<false>(at, query, key, rows, s, d);
+    const Query rows[2] = {known(at, query), known(at, query + 8)};
 #pragma unroll
-    for (int n = 0; n < blocks; ++n) {
+    for (int step = 0; step < steps; ++step) {
+      if (key_first + step * backward_step >= at.length) break;
+      float s[blocks][4] = {}, d[blocks][4] = {};
+      multiply_transposed(tiles.query, warp_first(), tiles.key[step], s);
+      multiply_transposed(tiles.dcontext, warp_first(), tiles.value[step], d);
+      differentiate_queries(at, query, key + step * backward_step, rows, s, d);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) total[n][e] += d[n][e];
+      for (int n = 0; n < blocks; ++n) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) total[step][n][e] += d[n][e];
+      }
     }
   }
-  for_elements([&](int n, int e, int at) { out[at] = total[n][e]; });
+  for_elements([&](int step, int n, int e, int at) { out[at] = total[step][n][e]; });
 }
 
 // ---- both
@@ -426,60 +395,6 @@ void by_width(std::int64_t head_width, Body&& body) {
   TENFOLD_VERIFY(head_width <= 128, "attention: heads ", head_width, " wide, at most 128 on CUDA");
   return body.template operator()<128>();
 }
-
-std::int64_t tiles_of(std::int64_t length) {
-  return (length + own_rows - 1) / own_rows;
-}
-std::int64_t words_of(std::int64_t length) {
-  return (length + 31) / 32;
-}
-
-/// Divides one piece of memory.
-class Pieces {
- public:
-  explicit Pieces(std::uint8_t* base) : base_(base) {}
-  template <class Element>
-  Element* take(std::int64_t count) {
-    constexpr std::int64_t alignment = 128;
-    const std::int64_t start = bytes_;
-    bytes_ += (count * static_cast<std::int64_t>(sizeof(Element)) + alignment - 1) / alignment * alignment;
-    return base_ == nullptr ? nullptr : reinterpret_cast<Element*>(base_ + start);
-  }
-  std::int64_t bytes() const { return bytes_; }
-
- private:
-  std::uint8_t* base_;
-  std::int64_t bytes_ = 0;
-};
-
-/// What forward keeps.
-struct Saved : Pieces {
-  std::int32_t* biased;
-  float* bias;
-  float* logsumexp;
-  std::uint32_t* kept;
-  std::uint8_t* context;
-  Saved(const AttentionShape& shape, DType type, std::uint8_t* base)
-      : Pieces(base),
-        biased(take<std::int32_t>(1)),
-        bias(take<float>(shape.heads * shape.length * shape.length)),
-        logsumexp(take<float>(shape.heads * shape.rows)),
-        kept(take<std::uint32_t>(shape.heads * shape.rows * words_of(shape.length))),
-        context(take<std::uint8_t>(shape.rows * shape.heads * shape.head_width *
-                                   static_cast<std::int64_t>(size_of(type)))) {}
-};
-
-struct Workspace : Pieces {
-  std::int64_t parts;  ///< of the sequences, at most, whose sums of dS are added up afterwards: enough for a large GPU
-  float* along;
-  float* sums;
-  Workspace(const AttentionShape& shape, std::uint8_t* base)
-      : Pieces(base),
-        parts(std::clamp<std::int64_t>(
-            512 / std::max<std::int64_t>(1, shape.heads * tiles_of(shape.length) * tiles_of(shape.length)), 1, 8)),
-        along(take<float>(shape.heads * shape.rows)),
-        sums(take<float>(parts > 1 ? parts * shape.heads * shape.length * shape.length : 0)) {}
-};
 
 struct Call {
   const AttentionShape& shape;
@@ -511,7 +426,7 @@ struct Call {
     o.kept = dropout.rate > 0 ? saved.kept : nullptr;
     o.kept_context = reinterpret_cast<T*>(saved.context);
     o.result = elements<T>(result);
-    o.rows = shape.rows;
+    o.stride = stride_of(shape.rows);
     o.length = static_cast<int>(shape.length);
     o.heads = static_cast<int>(shape.heads);
     o.head_width = static_cast<int>(shape.head_width);
@@ -530,6 +445,13 @@ struct Call {
     launch(clear_rows<T>, grid_over(matrix.elements()), stream, rows.offsets + rows.sequences, elements<T>(matrix),
            matrix[0], static_cast<int>(matrix[1]));
   }
+  void draw_kept() const {
+    Grid grid = grid_over(shape.rows);
+    grid.blocks.y = static_cast<unsigned>(words_of(shape.length));
+    grid.blocks.z = static_cast<unsigned>(shape.heads);
+    launch(draw, grid, stream, DropoutView(dropout, shape.rows), shape.rows, stride_of(shape.rows),
+           static_cast<int>(shape.length), saved.kept);
+  }
   bool empty() const { return rows.sequences == 0 || shape.rows == 0; }
 };
 
@@ -541,9 +463,9 @@ void run_backward(const Call& call, const Operands<T>& o, const Tensor& dbias) {
     launch(backward<T, width, true>, grid, call.stream, o);
     if (!dbias) return;
     constexpr int least = 8;  // sequences a part
-    const std::int64_t square = dbias.elements(), keys = other_rows<width>;
+    const std::int64_t square = dbias.elements();
     const std::int64_t parts = std::clamp<std::int64_t>(o.sequences / least, 1, call.workspace.parts);
-    const std::int64_t blocks = o.heads * o.tiles * ((o.length + keys - 1) / keys);
+    const std::int64_t blocks = o.heads * o.tiles * o.tiles;
     float* sums = parts > 1 ? call.workspace.sums : dbias.data<float>();
     launch(backward_bias<T, width>,
            Grid{dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(parts)), dim3(threads),
@@ -576,9 +498,7 @@ void attention_forward(Queue& queue, const AttentionShape& shape, const Tensor& 
   by_storage_type(qkv, "attention_forward: qkv", [&]<class T>() {
     Operands<T> o = call.operands<T>(qkv, context);
     o.bias = bias ? bias.data<float>() : nullptr;
-    if (!call.empty() && dropout.rate > 0)
-      launch(draw, grid_over(shape.heads * shape.rows * o.words), call.stream, DropoutView(dropout, shape.rows),
-             shape.rows, o.heads, o.length, o.words, call.saved.kept);
+    if (!call.empty() && dropout.rate > 0) call.draw_kept();
     by_width(shape.head_width, [&]<int width>() {
       if (!call.empty()) launch(forward<T, width>, call.grid(sizeof(ForwardTiles<T, width>)), call.stream, o);
     });

@@ -7,7 +7,7 @@
 #include "kernels/cuda/detail/copy.cuh"
 #include "kernels/cuda/detail/mma.cuh"
 
-namespace tenfold::cuda {
+namespace tenfold::cuda::attention {
 
 constexpr int warp_rows = 16;
 
@@ -175,4 +175,4 @@ __device__ void pipeline(int steps, const Fetch& fetch, const Body& body) {
   }
 }
 
-}  // namespace tenfold::cuda
+}  // namespace tenfold::cuda::attention
