@@ -18,8 +18,8 @@
 //   dk_j       = scale * sum over i of dS[h,i,j] * q_i
 //   dv_j       = sum over i of dropout(A)[h,i,j] * dcontext_i
 //
-// Softmax and all sums in f32; dbias is summed in the order of sequences. Dropout decides on A[h,i,j] as element
-// (h*T + i)*T + j of its sample.
+// Softmax and all sums in f32; dbias is summed in the order of sequences, where a device has many of them in parts
+// whose sums are then added in order. Dropout decides on A[h,i,j] as element (h*T + i)*T + j of its sample.
 
 #include "kernels/dropout.hpp"
 #include "kernels/op.hpp"

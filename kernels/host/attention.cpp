@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/detail/attention.hpp"
 #include "kernels/host/detail/attention_softmax.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/dropout_mask.hpp"
@@ -177,17 +178,9 @@ void backward_head(const Head<T>& head, const Slice& slice, const Tensor& dqkv) 
 }
 
 void check(const Call& call, const char* name) {
-  const auto& [rows, length, heads, head_width] = call.shape;
-  const DType type = call.qkv.dtype();
-  detail::expect(call.qkv, type, {rows, 3 * heads * head_width}, name);
-  detail::expect(call.context, type, {rows, heads * head_width}, name);
-  if (call.bias) detail::expect(call.bias, DType::f32, {heads, length, length}, name);
-  const auto enough = [&](const Tensor& memory, std::int64_t bytes, const char* what) {
-    TENFOLD_VERIFY(memory.dtype() == DType::u8 && memory.elements() >= bytes, name, ": ", what, " has ",
-                   memory.elements(), " bytes, must have ", bytes);
-  };
-  enough(call.saved, attention_saved_bytes(DeviceKind::host, call.shape, type), "saved");
-  enough(call.workspace, attention_workspace_bytes(DeviceKind::host, call.shape, type), "workspace");
+  detail::expect_attention(DeviceKind::host, call.shape, call.qkv, call.bias, call.context, call.saved, call.workspace,
+                           name);
+  const std::int64_t length = call.shape.length;
   for (std::int64_t b = 0; b < call.rows.sequences; ++b)
     TENFOLD_VERIFY(call.rows.length(b) <= length, name, ": sequence ", b, " has length ", call.rows.length(b), " of ",
                    length);
