@@ -182,7 +182,7 @@ __device__ inline void find_runs(const SortedSources& sorted, Window& own) {
 /// partials: [windows, 2, width]: sums of a target that began before the window, and of one that begins in it and goes
 /// on. A warp takes 256 columns of one target's sources.
 template <class Source>
-__global__ void __launch_bounds__(threads_a_block)
+__global__ void __launch_bounds__(threads_a_block, 4)
     sum_windows(const SortedSources sorted, const Source source, float* partials, float* table, int width) {
   Window& own = shared<Window>();
   const std::int64_t begin = std::int64_t{blockIdx.x} * window;
