@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/detail/candidates.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/packed_view.hpp"
@@ -135,14 +136,8 @@ void make_questions(Queue& queue, const Tensor& original, const Tensor& replaced
                     const Tensor& k, std::int32_t nota, const Tensor& candidates, const Tensor& labels) {
   static detail::Label label = "tenfold::make_questions::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(candidates.shape().rank() == 2 && candidates[1] >= 2, "candidates ", candidates.shape().describe());
+  detail::expect_questions(original, replaced, negatives, k, candidates, labels);
   const std::int64_t rows = candidates[0], slots = candidates[1];
-  detail::expect(original, DType::i32, {rows}, "make_questions: original");
-  detail::expect(replaced, DType::i32, {rows}, "make_questions: replaced");
-  detail::expect(negatives, DType::i32, {rows, slots - 1}, "make_questions: negatives");
-  detail::expect(k, DType::i32, {1}, "make_questions: k");
-  detail::expect(candidates, DType::i32, {rows, slots}, "make_questions: candidates");
-  detail::expect(labels, DType::i32, {rows}, "make_questions: labels");
   const std::int64_t used = *k.data<std::int32_t>();
   TENFOLD_VERIFY(used >= 2 && used <= slots, used, " candidates in ", slots, " slots");
   const auto *truth = original.data<std::int32_t>(), *changed = replaced.data<std::int32_t>();
@@ -166,23 +161,9 @@ void candidate_loss(Queue& queue, const Tensor& hidden, const PackedRows& packed
                     const Tensor& dbias) {
   static detail::Label label = "tenfold::candidate_loss::forward_backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && candidates.shape().rank() == 2, "hidden ",
-                 hidden.shape().describe(), ", table ", table.shape().describe(), ", candidates ",
-                 candidates.shape().describe());
+  detail::expect_candidate_loss(hidden, table, bias, candidates, labels, weight, losses, choice, dhidden, dtable,
+                                dbias);
   const std::int64_t rows = hidden[0], width = table[1], slots = candidates[1];
-  TENFOLD_VERIFY(bool(dhidden) == bool(dtable) && bool(dhidden) == bool(dbias), "all gradients or none");
-  detail::expect(hidden, table.dtype(), {rows, width}, "candidate_loss: hidden");
-  detail::expect(bias, DType::f32, {table[0]}, "candidate_loss: bias");
-  detail::expect(candidates, DType::i32, {rows, slots}, "candidate_loss: candidates");
-  detail::expect(labels, DType::i32, {rows}, "candidate_loss: labels");
-  detail::expect(weight, DType::f32, {1}, "candidate_loss: weight");
-  detail::expect(losses, DType::f32, {rows}, "candidate_loss: losses");
-  detail::expect(choice, DType::i32, {rows}, "candidate_loss: choice");
-  if (dhidden) {
-    detail::expect(dhidden, hidden.dtype(), {rows, width}, "candidate_loss: dhidden");
-    detail::expect(dtable, DType::f32, table.shape(), "candidate_loss: dtable");
-    detail::expect(dbias, DType::f32, {table[0]}, "candidate_loss: dbias");
-  }
   const Job job{bias.data<float>(),
                 candidates.data<std::int32_t>(),
                 labels.data<std::int32_t>(),

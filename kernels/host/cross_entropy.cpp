@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/detail/cross_entropy.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/vector_math.hpp"
 
 namespace tenfold::kernels {
@@ -87,14 +87,7 @@ void softmax_cross_entropy(Queue& queue, const Tensor& logits, const Tensor& lab
                            const Tensor& dlogits) {
   static detail::Label label = "tenfold::softmax_cross_entropy::forward_backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(logits.shape().rank() == 2 && logits[1] > 0, "logits ", logits.shape().describe());
-  detail::expect(logits, DType::f32, logits.shape(), "softmax_cross_entropy: logits");
-  detail::expect(labels, DType::i32, {logits[0]}, "softmax_cross_entropy: labels");
-  detail::expect(count, DType::i32, {1}, "softmax_cross_entropy: count");
-  detail::expect(weight, DType::f32, {1}, "softmax_cross_entropy: weight");
-  detail::expect(losses, DType::f32, {logits[0]}, "softmax_cross_entropy: losses");
-  detail::expect(correct, DType::i32, {logits[0]}, "softmax_cross_entropy: correct");
-  if (dlogits) detail::expect(dlogits, dlogits.dtype(), logits.shape(), "softmax_cross_entropy: dlogits");
+  detail::expect_cross_entropy(logits, labels, count, weight, losses, correct, dlogits);
   const Rows rows{logits.data<float>(),
                   labels.data<std::int32_t>(),
                   logits[1],

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/detail/replaced_tokens.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/packed_view.hpp"
@@ -92,14 +93,7 @@ void corrupt_tokens(Queue& queue, const Tensor& original, const Tensor& rows, co
                     const Tensor& corrupted, const Tensor& replaced) {
   static detail::Label label = "tenfold::corrupt_tokens::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(original.shape().rank() == 1 && rows.shape().rank() == 1, "original ", original.shape().describe(),
-                 ", rows ", rows.shape().describe());
-  detail::expect(original, DType::i32, original.shape(), "corrupt_tokens: original");
-  detail::expect(rows, DType::i32, rows.shape(), "corrupt_tokens: rows");
-  detail::expect(drawn, DType::i32, rows.shape(), "corrupt_tokens: drawn");
-  detail::expect(count, DType::i32, {1}, "corrupt_tokens: count");
-  detail::expect(corrupted, DType::i32, original.shape(), "corrupt_tokens: corrupted");
-  detail::expect(replaced, DType::i32, original.shape(), "corrupt_tokens: replaced");
+  detail::expect_corrupt_tokens(original, rows, drawn, count, corrupted, replaced);
   const std::int64_t selected = *count.data<std::int32_t>();
   TENFOLD_VERIFY(selected >= 0 && selected <= rows[0], "count ", selected, " of ", rows[0], " rows");
   const auto *truth = original.data<std::int32_t>(), *row = rows.data<std::int32_t>();
@@ -122,20 +116,8 @@ void replaced_token_loss(Queue& queue, const Tensor& hidden, const PackedRows& r
                          const Tensor& replaced, const Tensor& weight, const Tensor& losses, const Tensor& predicted,
                          const Tensor& dhidden, const Tensor& dw, const Tensor& db) {
   const Queue::Region region(queue, "tenfold::replaced_token_loss::forward_backward");
-  TENFOLD_VERIFY(hidden.shape().rank() == 2, "replaced_token_loss: hidden ", hidden.shape().describe());
-  TENFOLD_VERIFY(bool(dhidden) == bool(dw) && bool(dhidden) == bool(db), "all gradients or none");
+  detail::expect_replaced_token_loss(hidden, w, b, replaced, weight, losses, predicted, dhidden, dw, db);
   const std::int64_t count = hidden[0], width = hidden[1];
-  detail::expect(w, DType::f32, {width}, "replaced_token_loss: w");
-  detail::expect(b, DType::f32, {1}, "replaced_token_loss: b");
-  detail::expect(replaced, DType::i32, {count}, "replaced_token_loss: replaced");
-  detail::expect(weight, DType::f32, {1}, "replaced_token_loss: weight");
-  detail::expect(losses, DType::f32, {count}, "replaced_token_loss: losses");
-  detail::expect(predicted, DType::i32, {count}, "replaced_token_loss: predicted");
-  if (dhidden) {
-    detail::expect(dhidden, hidden.dtype(), hidden.shape(), "replaced_token_loss: dhidden");
-    detail::expect(dw, DType::f32, {width}, "replaced_token_loss: dw");
-    detail::expect(db, DType::f32, {1}, "replaced_token_loss: db");
-  }
   const Job job{w.data<float>(),
                 *b.data<float>(),
                 *weight.data<float>(),

@@ -124,6 +124,42 @@ TEST_P(CandidatesTest, TableGradientsAreAddedAndRowsOfNoSequenceAddNothing) {
   EXPECT_EQ(none.choice, Values(6, 0.0));
 }
 
+// One candidate in every row, some in many, most in one; more of them than two bytes tell apart.
+TEST_P(CandidatesTest, AmongThousandsEachCandidateGetsItsRows) {
+  const std::int64_t rows = 700, width = 3, vocabulary = 70'000, slots = 4;
+  const Packing packed = packing({300, 399}, rows);
+  Head head{random_rows(packed, width), random({vocabulary, width}), random(DType::f32, {vocabulary}), {}, {}, packed,
+            std::size_t(slots)};
+  for (std::int64_t n = 0; n < rows; ++n) {
+    for (const std::int64_t token : {std::int64_t{5}, 65'535 + n % 9, n * 7919 % 65'535, vocabulary - 1 - n / 64})
+      head.candidates.push_back(static_cast<double>(token));
+    head.labels.push_back(static_cast<double>(n % 4));
+  }
+  const Result result = run(head), again = run(head);
+  const Values hidden = read(head.hidden), table = read(head.table), bias = read(head.bias);
+  Values dtable(table.size()), dbias(bias.size());
+  for (std::size_t n = 0; n < static_cast<std::size_t>(packed.filled()); ++n) {
+    Values weights;
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      const auto token = static_cast<std::size_t>(head.candidates[n * slots + slot]);
+      double score = bias[token];
+      for (std::size_t c = 0; c < width; ++c) score += hidden[n * width + c] * table[token * width + c];
+      weights.push_back(std::exp(score));
+    }
+    const double sum = dot(weights, Values(slots, 1.0));
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      const auto token = static_cast<std::size_t>(head.candidates[n * slots + slot]);
+      const double slope = weights[slot] / sum - (static_cast<double>(slot) == head.labels[n] ? 1 : 0);
+      dbias[token] += slope;
+      for (std::size_t c = 0; c < width; ++c) dtable[token * width + c] += slope * hidden[n * width + c];
+    }
+  }
+  for (std::size_t i = 0; i < table.size(); ++i) ASSERT_NEAR(result.dtable[i], dtable[i], 1e-4) << i;
+  for (std::size_t i = 0; i < bias.size(); ++i) ASSERT_NEAR(result.dbias[i], dbias[i], 1e-4) << i;
+  EXPECT_EQ(result.dtable, again.dtable);
+  EXPECT_EQ(result.dbias, again.dbias);
+}
+
 // Bit for bit: what else is in the batch and where a sequence lies in it do not matter.
 TEST_P(CandidatesTest, ASequenceIsTheSameAloneAndAmongOthers) {
   const std::int64_t width = 37, vocabulary = 50, slots = 6;

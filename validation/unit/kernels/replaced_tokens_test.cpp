@@ -42,7 +42,7 @@ TEST_P(ReplacedTokensTest, CorruptionRefusesRowsThatAreNotThere) {
 }
 
 TEST_P(ReplacedTokensTest, LossAndGradients) {
-  for (std::int64_t width : {1, 7, 257}) {
+  for (std::int64_t width : {1, 7, 257, 1032}) {
     const Packing packed = packing({50, 0, 31, 1, 17});
     const Tensor hidden = random_rows(packed, width), w = random(DType::f32, {width}, 0.3);
     const double b = 0.25, weight = 0.11;
