@@ -1,7 +1,7 @@
 #pragma once
 // What the parts of the emulator know of each other.
 
-#include "emulation/emulator.hpp"
+#include "kernels/cuda/detail/device.cuh"  // and so emulator.hpp, which builds on it
 
 namespace tenfold::emulator {
 
