@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "kernels/detail/dropout.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/row_dropout.hpp"
 
 namespace tenfold::kernels {
@@ -15,8 +15,7 @@ struct RowBuffer;  // names the scratch in which rows of bf16 are computed
 
 /// Forward and backward are one map: mask and scale.
 void mask_rows(detail::Label& label, const Tensor& x, const Dropout& dropout, const Tensor& y) {
-  TENFOLD_VERIFY(x.shape().rank() == 2, "dropout: input ", x.shape().describe());
-  detail::expect(y, x.dtype(), x.shape(), "dropout: output");
+  detail::expect_dropout(x, y);
   const std::int64_t width = x[1];
   const std::int64_t filled = detail::PackedView(dropout.rows, x[0], "dropout: rows").filled();
   const detail::RowDropout mask(dropout, x[0], width);

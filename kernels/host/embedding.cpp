@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/detail/embedding.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/packed_view.hpp"
@@ -10,9 +11,9 @@ namespace tenfold::kernels {
 
 namespace {
 
-/// tokens: i32 of as many entries as there are rows, each a row of the table.
-void verify_tokens(const Tensor& tokens, std::int64_t rows, std::int64_t vocabulary, const char* name) {
-  detail::expect(tokens, DType::i32, {rows}, name);
+/// Each is a row of the table.
+void verify_tokens(const Tensor& tokens, std::int64_t vocabulary) {
+  const std::int64_t rows = tokens.elements();
   const auto* token = tokens.data<std::int32_t>();
   std::int32_t least = 0;
   std::int32_t greatest = 0;
@@ -25,11 +26,8 @@ void verify_tokens(const Tensor& tokens, std::int64_t rows, std::int64_t vocabul
                  " outside the vocabulary of ", vocabulary);
 }
 
-/// positions: [T, width] for sequences of at most T tokens.
-void verify_positions(const detail::PackedView& rows, const Tensor& positions, DType type, std::int64_t width,
-                      const char* name) {
-  TENFOLD_VERIFY(positions.shape().rank() == 2, name, " are ", positions.shape().describe());
-  detail::expect(positions, type, {positions[0], width}, name);
+/// positions: [T, d] for sequences of at most T tokens.
+void verify_lengths(const detail::PackedView& rows, const Tensor& positions, const char* name) {
   for (std::int64_t b = 0; b < rows.sequences; ++b)
     TENFOLD_VERIFY(rows.length(b) <= positions[0], name, ": sequence ", b, " has ", rows.length(b),
                    " tokens, there are ", positions[0], " positions");
@@ -56,13 +54,11 @@ void embedding_forward(Queue& queue, const Tensor& tokens, const PackedRows& row
                        const Tensor& positions, const Tensor& out) {
   static detail::Label label = "tenfold::embedding::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(table.shape().rank() == 2 && out.shape().rank() == 2, "table ", table.shape().describe(), ", out ",
-                 out.shape().describe());
+  detail::expect_embedding_forward(tokens, table, positions, out);
   const std::int64_t width = table[1];
   const detail::PackedView packed(rows, out[0], "embedding_forward: rows");
-  detail::expect(out, table.dtype(), {out[0], width}, "embedding_forward: out");
-  verify_tokens(tokens, out[0], table[0], "embedding_forward: tokens");
-  if (positions) verify_positions(packed, positions, table.dtype(), width, "embedding_forward: positions");
+  verify_tokens(tokens, table[0]);
+  if (positions) verify_lengths(packed, positions, "embedding_forward: positions");
   detail::by_storage_type(table, "embedding_forward: table", [&]<class T>() {
     const auto* token = tokens.data<std::int32_t>();
     const T* entries = table.data<T>();
@@ -86,13 +82,10 @@ void embedding_backward(Queue& queue, const Tensor& tokens, const PackedRows& ro
                         const Tensor& dtable, const Tensor& dpositions) {
   static detail::Label label = "tenfold::embedding::backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(dtable.shape().rank() == 2 && dout.shape().rank() == 2, "dtable ", dtable.shape().describe(),
-                 ", dout ", dout.shape().describe());
+  detail::expect_embedding_backward(tokens, dout, dtable);
   const std::int64_t width = dtable[1];
   const std::int64_t filled = detail::PackedView(rows, dout[0], "embedding_backward: rows").filled();
-  detail::expect(dout, dout.dtype(), {dout[0], width}, "embedding_backward: dout");
-  detail::expect(dtable, DType::f32, {dtable[0], width}, "embedding_backward: dtable");
-  verify_tokens(tokens, dout[0], dtable[0], "embedding_backward: tokens");
+  verify_tokens(tokens, dtable[0]);
   detail::by_storage_type(dout, "embedding_backward: dout", [&]<class T>() {
     const auto* token = tokens.data<std::int32_t>();
     const T* from = dout.data<T>();
@@ -110,10 +103,10 @@ void embedding_backward(Queue& queue, const Tensor& tokens, const PackedRows& ro
 void positions_forward(Queue& queue, const PackedRows& rows, const Tensor& positions, const Tensor& x) {
   static detail::Label label = "tenfold::positions::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(x.shape().rank() == 2, "positions_forward: x ", x.shape().describe());
+  detail::expect_positions(positions, x.dtype(), x, "positions_forward: positions");
   const std::int64_t width = x[1];
   const detail::PackedView packed(rows, x[0], "positions_forward: rows");
-  verify_positions(packed, positions, x.dtype(), width, "positions_forward: positions");
+  verify_lengths(packed, positions, "positions_forward: positions");
   detail::by_storage_type(x, "positions_forward: x", [&]<class T>() {
     const T* added = positions.data<T>();
     T* to = x.data<T>();
@@ -128,10 +121,10 @@ void positions_forward(Queue& queue, const PackedRows& rows, const Tensor& posit
 void positions_backward(Queue& queue, const PackedRows& rows, const Tensor& dx, const Tensor& dpositions) {
   static detail::Label label = "tenfold::positions::backward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(dx.shape().rank() == 2, "positions_backward: dx ", dx.shape().describe());
+  detail::expect_positions(dpositions, DType::f32, dx, "positions_backward: dpositions");
   const std::int64_t width = dx[1];
   const detail::PackedView packed(rows, dx[0], "positions_backward: rows");
-  verify_positions(packed, dpositions, DType::f32, width, "positions_backward: dpositions");
+  verify_lengths(packed, dpositions, "positions_backward: dpositions");
   detail::by_storage_type(dx, "positions_backward: dx", [&]<class T>() {
     const T* from = dx.data<T>();
     float* position = dpositions.data<float>();

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "kernels/detail/gather_rows.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 
 namespace tenfold::kernels {
 
@@ -11,11 +11,7 @@ namespace {
 
 /// Checks a selection of rows of `all` [N, d] into `selected` [R, d]; returns how many of its entries are valid.
 std::int64_t verify_selection(const Tensor& all, const Tensor& selected, const Tensor& index, const Tensor& count) {
-  TENFOLD_VERIFY(all.shape().rank() == 2 && selected.shape().rank() == 2 && all[1] == selected[1], "rows of ",
-                 all.shape().describe(), " and ", selected.shape().describe());
-  detail::expect(selected, all.dtype(), selected.shape(), "gather_rows: selected rows");
-  detail::expect(index, DType::i32, {selected[0]}, "gather_rows: index");
-  detail::expect(count, DType::i32, {1}, "gather_rows: count");
+  detail::expect_selection(all, selected, index, count);
   const std::int64_t valid = *count.data<std::int32_t>();
   TENFOLD_VERIFY(valid >= 0 && valid <= selected[0], "count ", valid, " of ", selected[0], " rows");
   const auto* rows = index.data<std::int32_t>();

@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/detail/notes.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 
 namespace tenfold::kernels {
 namespace {
@@ -19,11 +19,7 @@ struct Spans {
   std::int64_t count;
 
   Spans(const Tensor& first, const Tensor& last, const Tensor& valid, const Tensor& matrix) {
-    TENFOLD_VERIFY(matrix.shape().rank() == 2 && first.shape().rank() == 1, "occurrences ", first.shape().describe(),
-                   " in ", matrix.shape().describe());
-    detail::expect(first, DType::i32, first.shape(), "notes: begin");
-    detail::expect(last, DType::i32, first.shape(), "notes: end");
-    detail::expect(valid, DType::i32, {1}, "notes: count");
+    detail::expect_spans(first, last, valid, matrix);
     begin = first.data<std::int32_t>();
     end = last.data<std::int32_t>();
     count = *valid.data<std::int32_t>();
@@ -41,10 +37,6 @@ float squares(const float* x, std::int64_t width) {
   return sum;
 }
 
-void verify_mix(float mix) {
-  TENFOLD_VERIFY(mix >= 0 && mix <= 1, "mix ", mix);
-}
-
 }  // namespace
 
 namespace host {
@@ -54,7 +46,7 @@ void mix_notes(Queue& queue, const Tensor& begin, const Tensor& end, const Tenso
   static detail::Label label = "tenfold::mix_notes::forward";
   const Queue::Region region(queue, label.c_str());
   const Spans spans(begin, end, count, x);
-  verify_mix(mix);
+  detail::verify_mix(mix);
   detail::expect(notes, DType::f32, {begin[0], x[1]}, "mix_notes: notes");
   if (mix == 0) return;
   const std::int64_t width = x[1];
@@ -82,7 +74,7 @@ void mix_notes_backward(Queue& queue, const Tensor& begin, const Tensor& end, co
   static detail::Label label = "tenfold::mix_notes::backward";
   const Queue::Region region(queue, label.c_str());
   const Spans spans(begin, end, count, dx);
-  verify_mix(mix);
+  detail::verify_mix(mix);
   const std::int64_t width = dx[1];
   detail::by_storage_type(dx, "mix_notes_backward: dx", [&]<class T>() {
     T* gradient = dx.data<T>();
@@ -120,14 +112,8 @@ void update_notes(Queue& queue, const Tensor& row, const Tensor& first, const Te
                   const Tensor& table) {
   static detail::Label label = "tenfold::update_notes::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(table.shape().rank() == 2 && row.shape().rank() == 1 && values.shape().rank() == 2, "table ",
-                 table.shape().describe(), ", row ", row.shape().describe(), ", values ", values.shape().describe());
-  TENFOLD_VERIFY(rate >= 0 && rate <= 1, "rate ", rate);
+  detail::expect_update_notes(row, first, values, rate, table);
   const std::int64_t keys = row[0], width = table[1];
-  detail::expect(row, DType::i32, {keys}, "update_notes: row");
-  detail::expect(first, DType::i32, {keys + 1}, "update_notes: first");
-  detail::expect(values, DType::f32, {values[0], width}, "update_notes: values");
-  detail::expect(table, DType::f32, table.shape(), "update_notes: table");
   const auto *key = row.data<std::int32_t>(), *offset = first.data<std::int32_t>();
   for (std::int64_t u = 0; u < keys; ++u) {
     TENFOLD_VERIFY(key[u] >= 0 && key[u] < table[0], "key ", key[u], " of ", table[0]);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/detail/optimizer.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/ordered_sum.hpp"
 
 namespace tenfold::kernels {
@@ -67,10 +67,7 @@ void global_norm(Queue& queue, const Tensor& gradient, const Tensor& norm) {
 
 void judge_step(Queue& queue, const Tensor& norm, const Tensor& sums, const Tensor& skipped, const Tensor& updates) {
   const Queue::Region region(queue, "tenfold::judge_step::forward");
-  detail::expect(norm, DType::f32, {1}, "judge_step: norm");
-  detail::expect(sums, DType::f64, {sums.elements()}, "judge_step: sums");
-  detail::expect(skipped, DType::i32, {1}, "judge_step: skipped");
-  detail::expect(updates, DType::i64, {1}, "judge_step: updates");
+  detail::expect_judge_step(norm, sums, skipped, updates);
   const auto* values = sums.data<double>();
   const bool finite = std::isfinite(*norm.data<float>()) &&
                       std::all_of(values, values + sums.elements(), [](double sum) { return std::isfinite(sum); });
@@ -82,13 +79,7 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
            const Tensor& first_moment, const Tensor& second_moment) {
   static detail::Label label = "tenfold::adamw::forward";
   const Queue::Region region(queue, label.c_str());
-  detail::expect(gradient, DType::f32, weight.shape(), "adamw: gradient");
-  detail::expect(first_moment, DType::f32, weight.shape(), "adamw: first_moment");
-  detail::expect(second_moment, DType::f32, weight.shape(), "adamw: second_moment");
-  detail::expect(step.learning_rate, DType::f32, {1}, "adamw: learning_rate");
-  detail::expect(step.norm, DType::f32, {1}, "adamw: norm");
-  detail::expect(step.skipped, DType::i32, {1}, "adamw: skipped");
-  detail::expect(step.updates, DType::i64, {1}, "adamw: updates");
+  detail::expect_adamw(step, gradient, weight, first_moment, second_moment);
   if (*step.skipped.data<std::int32_t>() != 0) return;
   const Update every = update_of(settings, step);
   const auto* g = gradient.data<float>();

@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/detail/packed.cuh"
 #include "kernels/cuda/detail/vectors.cuh"
-#include "kernels/dropout.hpp"
+#include "kernels/detail/dropout.hpp"
 
 namespace tenfold::cuda {
 
@@ -30,10 +30,11 @@ struct DropoutView {
   DropoutView(const kernels::Dropout& dropout, std::int64_t count)
       : rate(dropout.rate),
         scale(1 / (1 - dropout.rate)),
-        threshold(static_cast<std::uint32_t>(std::lrint(dropout.rate * 65536.0F))),
+        threshold(dropout.rate == 0 ? 0U : kernels::detail::dropout_threshold(dropout.rate)),
         key(dropout.key) {
     if (rate == 0) return;
     rows = PackedView(dropout.rows, count, "dropout: rows");
+    kernels::detail::expect(dropout.step, DType::i64, {1}, "dropout: step");
     step = dropout.step.data<std::int64_t>();
   }
 

@@ -2,10 +2,7 @@
 // The random half-words that decide dropout (kernels/dropout.hpp), drawn for many consecutive elements of a sample at
 // once.
 
-#include <algorithm>
-#include <cmath>
-
-#include "kernels/dropout.hpp"
+#include "kernels/detail/dropout.hpp"
 
 namespace tenfold::kernels::detail {
 
@@ -30,10 +27,8 @@ struct DropoutMask {
   explicit DropoutMask(const Dropout& dropout)
       : key(dropout.key),
         step(static_cast<std::uint32_t>(*dropout.step.data<std::int64_t>())),
-        threshold(static_cast<std::uint16_t>(std::min(std::lround(dropout.rate * 65536.0F), 65535L))),
-        scale(1.0F / (1.0F - dropout.rate)) {
-    TENFOLD_VERIFY(dropout.rate > 0 && dropout.rate < 1, "dropout rate ", dropout.rate);
-  }
+        threshold(dropout_threshold(dropout.rate)),
+        scale(1.0F / (1.0F - dropout.rate)) {}
 
   /// Half-words that a buffer for `count` elements must hold.
   static constexpr std::int64_t buffer_size(std::int64_t count) { return count + 2 * half_words_of_block; }

@@ -13,7 +13,7 @@ TENFOLD_F32_AND_BF16(DropoutTest);
 constexpr double rate = 0.1;
 
 TEST_P(DropoutTest, KeepsWhatTheContractSays) {
-  for (const std::int64_t width : {1, 5, 257, 2500})
+  for (const std::int64_t width : {1, 5, 257, 264, 2500})
     for (const std::vector<std::int64_t>& lengths :
          {std::vector<std::int64_t>{1}, {3, 1, 0}, {0, 17, 4, 0, 1, 33}, {}}) {
       Packing rows = packing(lengths);

@@ -1,5 +1,6 @@
 #include "kernels/embedding.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 #include "op_test.hpp"
@@ -11,11 +12,13 @@ struct Size {
   std::vector<std::int64_t> lengths;
   std::int64_t longest, width, vocabulary;
 };
-/// The last two have more rows than one thread takes at once.
+/// The last three have more rows than one thread takes at once.
 const std::vector<Size> sizes = {{{1}, 1, 1, 1},
+                                 {{}, 3, 8, 2},
                                  {{5, 0, 3}, 5, 1, 4},
                                  {{0, 2, 5, 1, 0}, 7, 5, 4},
                                  {std::vector<std::int64_t>(27, 5), 5, 64, 7},
+                                 {{7, 21}, 21, 264, 3},
                                  {{17, 1, 0, 16, 18, 3, 19, 0}, 19, 257, 4}};
 
 class EmbeddingTest : public OpTest {
@@ -80,7 +83,8 @@ TEST_P(EmbeddingTest, PositionsAddToTheRowsOfEverySequence) {
 }
 
 TEST_P(EmbeddingTest, BackwardAddsTheGradient) {
-  for (const Size& s : sizes) {
+  for (Size s : sizes) {
+    s.width = std::min(s.width, std::int64_t{35});  // or the differences would take long
     const Packing rows = packing(s.lengths);
     const Values ids = tokens(s, rows);
     const Tensor dout = random_rows(rows, s.width);
@@ -104,6 +108,67 @@ TEST_P(EmbeddingTest, BackwardAddsTheGradient) {
     expect_close(read(dpositions), to_positions, 2e-6, "dpositions");
     kernels::positions_backward(queue_, pack(rows), dout, alone);
     expect_close(read(alone), to_positions, 2e-6, "dpositions alone");
+  }
+}
+
+/// Rows of one frequent token, a few of each of the others, and of none.
+class EmbeddingOfManyRowsTest : public EmbeddingTest {
+ protected:
+  struct Rows {
+    Packing packing;
+    Values ids;
+    Tensor dout;
+  };
+  /// Whole numbers, so that sums are exact in any order.
+  Rows whole_numbers(const Size& size) {
+    Packing rows = packing(size.lengths);
+    Values ids = tokens(size, rows), values(static_cast<std::size_t>(rows.rows * size.width), NAN);
+    for (std::size_t n = 0; n < ids.size(); ++n)
+      if (n % 8 == 3 || n % 1000 < 200) ids[n] = static_cast<double>(size.vocabulary / 2);
+    std::uniform_int_distribution<int> draw(-4, 4);
+    for (std::int64_t i = 0; i < rows.filled() * size.width; ++i)
+      values[static_cast<std::size_t>(i)] = draw(generator_);
+    const Tensor dout = make({rows.rows, size.width}, values);
+    return {rows, ids, dout};
+  }
+};
+TENFOLD_F32_AND_BF16(EmbeddingOfManyRowsTest);
+
+TEST_P(EmbeddingOfManyRowsTest, EachTokenGetsTheSumOfItsRows) {
+  for (const Size& s : {Size{std::vector<std::int64_t>(43, 97), 250, 3, 70'000},
+                        {{120, 0, 300}, 300, 264, 300},
+                        {std::vector<std::int64_t>(64, 4), 4, 9, 1}}) {
+    const Rows rows = whole_numbers(s);
+    const Tensor dtable =
+        make(DType::f32, {s.vocabulary, s.width}, Values(static_cast<std::size_t>(s.vocabulary * s.width), 1));
+    const Tensor dpositions = zeros(DType::f32, {s.longest, s.width});
+    Values table = read(dtable), positions = read(dpositions);
+    const Values values = read(rows.dout);
+    const std::vector<Packing::Place> places = rows.packing.places();
+    const auto width = static_cast<std::size_t>(s.width);
+    for (std::size_t n = 0; n < places.size(); ++n)
+      for (std::size_t c = 0; c < width; ++c) {
+        table[static_cast<std::size_t>(rows.ids[n]) * width + c] += values[n * width + c];
+        positions[static_cast<std::size_t>(places[n].position) * width + c] += values[n * width + c];
+      }
+    kernels::embedding_backward(queue_, integers(rows.ids), pack(rows.packing), rows.dout, dtable, dpositions);
+    EXPECT_TRUE(read(dtable) == table) << "vocabulary " << s.vocabulary;
+    EXPECT_TRUE(read(dpositions) == positions) << "vocabulary " << s.vocabulary;
+  }
+}
+
+TEST_P(EmbeddingOfManyRowsTest, TheSameBitsEachTime) {
+  const Size size{{300, 0, 210}, 300, 21, 40};
+  const Rows rows = whole_numbers(size);
+  const Tensor dout = random_rows(rows.packing, size.width), ids = integers(rows.ids);
+  Values table, positions;
+  for (int i = 0; i < 3; ++i) {
+    const Tensor dtable = zeros(DType::f32, {size.vocabulary, size.width});
+    const Tensor dpositions = zeros(DType::f32, {size.longest, size.width});
+    kernels::embedding_backward(queue_, ids, pack(rows.packing), dout, dtable, dpositions);
+    if (i == 0) table = read(dtable), positions = read(dpositions);
+    EXPECT_EQ(read(dtable), table);
+    EXPECT_EQ(read(dpositions), positions);
   }
 }
 

@@ -22,9 +22,18 @@ TEST_P(GatherRowsTest, ScatterPutsThemBack) {
   EXPECT_EQ(read(dx), (Values{0, 0, 0, 4, 5, 6, 0, 0, 0, 1, 2, 3}));
 }
 
+TEST_P(GatherRowsTest, NothingCountsWhereTheCountIsZero) {
+  const Tensor x = random({4, 8}), out = poisoned({3, 8}), index = make(DType::i32, {3}, {-7, 99, 4}),
+               none = integers({0});
+  kernels::gather_rows(queue_, x, index, none, out);
+  EXPECT_EQ(read(out), Values(24));
+  kernels::scatter_rows(queue_, poisoned({3, 8}), index, none, x);
+  EXPECT_EQ(read(x), Values(32));
+}
+
 // <gather(x), y> = <x, scatter(y)> for every x and y: one is the gradient of the other.
 TEST_P(GatherRowsTest, ScatterIsTheGradientOfGather) {
-  for (std::int64_t width : {1, 5, 257}) {
+  for (std::int64_t width : {1, 5, 257, 264}) {
     const std::int64_t rows = 100, selected = 40;
     Values index(40);
     for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<double>((i * 37 + 11) % 100);

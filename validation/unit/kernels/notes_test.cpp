@@ -54,7 +54,7 @@ TEST_P(NotesTest, RescalingGivesTheNoteTheSizeOfEachRow) {
 }
 
 TEST_P(NotesTest, MixingAgreesWithItsFormulaAtOddWidths) {
-  for (std::int64_t width : {1, 37, 259}) {
+  for (std::int64_t width : {1, 37, 259, 264}) {
     const Tensor x = random({4, width}), notes = random(DType::f32, {1, width});
     const Values before = read(x), note = read(notes);
     for (bool rescale : {false, true}) {
@@ -73,6 +73,15 @@ TEST_P(NotesTest, MixingAgreesWithItsFormulaAtOddWidths) {
       expect_close(after, expected, tolerance());
     }
   }
+}
+
+TEST_P(NotesTest, NoOccurrenceChangesNothing) {
+  const Tensor x = random({4, 3}), notes = random(DType::f32, {2, 3});
+  const Values before = read(x), old = read(notes);
+  EXPECT_EQ(mix(x, {9, 9}, {-1, 10}, 0, notes, 0.5F, true), before);
+  kernels::mix_notes_backward(queue_, integers({9, 9}), integers({-1, 10}), integers({0}), 0.5F, x);
+  EXPECT_EQ(read(x), before);
+  EXPECT_EQ(pool(x, {9, 9}, {-1, 10}, 0, notes), old);
 }
 
 // <mix(x + d) - mix(x), y> = <d, backward(y)>: without rescaling the map is affine.
@@ -100,7 +109,7 @@ TEST_P(NotesTest, AWindowIsTheMeanOfItsRows) {
 }
 
 TEST_P(NotesTest, AWindowOfManyRowsAtOddWidths) {
-  for (std::int64_t width : {1, 37, 259}) {
+  for (std::int64_t width : {1, 37, 259, 264}) {
     const Tensor hidden = random({50, width});
     const Values h = read(hidden);
     Values mean(static_cast<std::size_t>(width));
