@@ -84,8 +84,9 @@ ExitCode run_steps(const Command& command, Settings& settings, Runtime& runtime,
   print_settings(command, settings, runtime);
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
   const kernels::Runtime kernel_runtime(threads);
-  const std::string remark = kernels::remark_on_products(compute_type(settings));
-  if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
+  for (const std::string& remark :
+       {remark_on_threads(runtime.world(), threads), kernels::remark_on_products(compute_type(settings))})
+    if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
   return action(settings, runtime);
 }
 
