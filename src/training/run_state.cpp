@@ -29,9 +29,9 @@ CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, co
       CheckpointTensor& tensor = content.tensors.emplace_back();
       tensor.name = flat.prefix + parameter.name;
       tensor.shape = parameter.shape;
-      for (const ParameterBlock& block : parameters.blocks(parameter, share))
-        tensor.pieces.push_back({{.start = hdf5::extents_of(block.start), .extent = hdf5::extents_of(block.extent)},
-                                 flat.values.rows(block.offset, block.extent.elements()).raw()});
+      const auto [first, last] = parameters.part(parameter, share);
+      tensor.pieces = pieces_of(parameter.local, parameter.start.extents(), first, last - first,
+                                flat.values.rows(parameter.offset + first, last - first).raw(), DType::f32);
     }
   content.integers = {{"step", state.step},
                       {"tokens", state.tokens},
