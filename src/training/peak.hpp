@@ -5,8 +5,8 @@
 
 namespace tenfold {
 
-/// FLOP/s of a square product, the best of `repeats` of 2048^3 and four times as many of 1024^3, f32 or bf16 operands,
-/// with the threads that kernels use now.
-double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout, int repeats);
+/// FLOP/s of a product of square matrices of that extent, the best of `repeats`, f32 or bf16 operands, with the threads
+/// that kernels use now.
+double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout, std::int64_t extent, int repeats);
 
 }  // namespace tenfold
