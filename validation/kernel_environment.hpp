@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -11,9 +12,13 @@
 
 namespace tenfold::testing {
 
+/// Starts them with TENFOLD_TEST_THREADS threads, or one.
 class KernelEnvironment : public ::testing::Environment {
  public:
-  void SetUp() override { runtime_ = std::make_unique<kernels::Runtime>(1); }
+  void SetUp() override {
+    const char* threads = std::getenv("TENFOLD_TEST_THREADS");
+    runtime_ = std::make_unique<kernels::Runtime>(threads == nullptr ? 1 : std::atoi(threads));
+  }
   void TearDown() override { runtime_.reset(); }
 
  private:

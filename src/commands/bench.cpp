@@ -32,7 +32,9 @@ struct Peak {
 Peak best_peak(const Peak& so_far, DType type, Device& device) {
   const std::unique_ptr<Queue> unobserved = device.make_queue();
   const auto measured = [&](kernels::OperandLayout layout) {
-    return measure_matmul_peak(device, *unobserved, type, layout, 5);
+    const std::int64_t large = device.facts().yardstick;
+    return std::max(measure_matmul_peak(*unobserved, type, layout, large / 2, 20),
+                    measure_matmul_peak(*unobserved, type, layout, large, 5));
   };
   return {std::max(so_far.packed, measured(kernels::OperandLayout::packed)),
           std::max(so_far.row_major, measured(kernels::OperandLayout::row_major))};

@@ -89,8 +89,9 @@ ExitCode run_steps(const Command& command, Settings& settings, Runtime& runtime,
   const int threads = settings.parallel.threads ? *settings.parallel.threads : default_threads(runtime.world());
   const kernels::Runtime kernel_runtime(threads);
   const bool on_host = device->kind() == DeviceKind::host;
-  const std::string remark = on_host ? kernels::remark_on_products(compute_type(settings)) : "";
-  if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
+  for (const std::string& remark : {on_host ? remark_on_threads(runtime.world(), threads) : "",
+                                    on_host ? kernels::remark_on_products(compute_type(settings)) : ""})
+    if (!settings.call.json && !remark.empty()) print(runtime, "# " + remark + "\n");
   return action(settings, runtime, *device);
 }
 

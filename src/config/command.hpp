@@ -13,10 +13,10 @@ enum class CommandKind { prepare, pretrain, inspect, bench, plan };
 struct Command {
   CommandKind kind;
   std::string name;
-  std::string subject;  ///< what it works on, named beside options: one file; empty: configurations are named instead
   std::string summary;
-  bool saves_when_asked;  ///< SIGUSR1 and SIGTERM ask it to save and stop; to the others they mean the end
-  bool answers;           ///< what it prints is all that was asked for
+  std::string subject = "";  ///< the one thing that it works on, named beside options; empty: it takes configurations
+  bool saves_when_asked = false;  ///< SIGUSR1 and SIGTERM ask it to save and stop; to the others they mean the end
+  bool answers = false;           ///< what it prints is all that was asked for
 };
 
 const std::vector<Command>& commands();

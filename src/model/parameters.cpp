@@ -112,24 +112,12 @@ Parameters::Share Parameters::share(int rank, int ranks) const {
   return {lines * rank / ranks * alignment, lines * (rank + 1) / ranks * alignment};
 }
 
-std::vector<ParameterBlock> Parameters::blocks(const Parameter& parameter, const Share& share) const {
-  if (parameter.split == TensorSplit::none && tensor_.rank != 0) return {};
-  const std::int64_t columns = parameter.local.elements() / parameter.local[0];
-  std::int64_t at = std::max(share.first - parameter.offset, std::int64_t{0});
-  const std::int64_t end = std::min(share.last - parameter.offset, parameter.elements());
-  std::vector<ParameterBlock> blocks;
-  while (at < end) {  // the rest of a row, then whole rows, then the beginning of one
-    const std::int64_t row = at / columns, column = at % columns;
-    const bool whole = column == 0 && end - at >= columns;
-    const std::int64_t rows = whole ? (end - at) / columns : 1;
-    const std::int64_t width = whole ? columns : std::min(columns - column, end - at);
-    if (parameter.shape.rank() == 1)
-      blocks.push_back({{parameter.start[0] + row}, {rows}, parameter.offset + at});
-    else
-      blocks.push_back({{parameter.start[0] + row, parameter.start[1] + column}, {rows, width}, parameter.offset + at});
-    at += rows * width;
-  }
-  return blocks;
+Parameters::Share Parameters::part(const Parameter& parameter, const Share& share) const {
+  if (parameter.split == TensorSplit::none && tensor_.rank != 0) return {0, 0};
+  const auto inside = [&](std::int64_t at) {
+    return std::clamp(at - parameter.offset, std::int64_t{0}, parameter.elements());
+  };
+  return {inside(share.first), inside(share.last)};
 }
 
 Tensor Parameters::slice(const Tensor& flat, std::int64_t offset, Shape shape) {

@@ -54,12 +54,6 @@ struct ParameterView {
   explicit operator bool() const { return offset >= 0; }
 };
 
-/// A block of a logical tensor whose elements lie one after another in the flat buffers, in row-major order.
-struct ParameterBlock {
-  Shape start, extent;
-  std::int64_t offset;
-};
-
 class Parameters {
  public:
   explicit Parameters(TensorRank tensor = {}) : tensor_(tensor) {}
@@ -103,9 +97,9 @@ class Parameters {
     std::int64_t first, last;
   };
   Share share(int rank, int ranks) const;
-  /// The blocks of the logical tensor that lie in a share, of a tensor that all ranks of the group hold on its first
-  /// rank only: those of all data and tensor ranks cover it exactly once.
-  std::vector<ParameterBlock> blocks(const Parameter& parameter, const Share& share) const;
+  /// The elements of a parameter's part here that lie in a share, from its first on; of a tensor that all ranks of the
+  /// group hold, on its first rank only: those of all data and tensor ranks cover the logical tensor exactly once.
+  Share part(const Parameter& parameter, const Share& share) const;
 
   /// The part of a flat buffer (weights, gradients, moments) that belongs to [offset, offset + shape).
   static Tensor slice(const Tensor& flat, std::int64_t offset, Shape shape);

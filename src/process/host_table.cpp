@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iomanip>
+#include <set>
 
 #include "base/host.hpp"
 #include "parallel/agree.hpp"
@@ -68,8 +69,10 @@ int threads_of(std::span<const CpuSet> bindings, int me) {
   return std::max(1, count / sharers);
 }
 
-int default_threads(MpiCommunicator& world) {
-  MpiCommunicator node = world.split_node();
+namespace {
+
+/// The processors of each rank of a node.
+std::vector<CpuSet> bindings_of(MpiCommunicator& node) {
   const CpuSet mine = detail::affinity();
   const Received<int> all = node.all_gather_v(std::span<const int>(mine));
   std::vector<CpuSet> bindings;
@@ -78,7 +81,31 @@ int default_threads(MpiCommunicator& world) {
     bindings.emplace_back(begin, begin + count);
     begin += count;
   }
+  return bindings;
+}
+
+}  // namespace
+
+int default_threads(MpiCommunicator& world) {
+  MpiCommunicator node = world.split_node();
+  const std::vector<CpuSet> bindings = bindings_of(node);
   return agree(world, [&] { return threads_of(bindings, node.rank()); });
+}
+
+int ranks_instead(std::span<const CpuSet> bindings, int threads) {
+  std::set<int> processors;
+  for (const CpuSet& each : bindings) processors.insert(each.begin(), each.end());
+  const int ranks = static_cast<int>(bindings.size());
+  return std::max(ranks, std::min(ranks * threads, static_cast<int>(processors.size())));
+}
+
+std::string remark_on_threads(MpiCommunicator& world, int threads) {
+  MpiCommunicator node = world.split_node();
+  const int ranks = node.size(), instead = ranks_instead(bindings_of(node), threads);
+  const auto of_all_nodes = world.all_reduce_sum(std::int64_t{node.rank() == 0 ? instead : 0});
+  if (instead == ranks) return "";
+  return text(ranks, ranks == 1 ? " rank" : " ranks", " with ", threads, " threads on this node: ", instead,
+              " ranks with 1 thread each are usually faster (mpirun -n ", of_all_nodes, ")");
 }
 
 }  // namespace tenfold

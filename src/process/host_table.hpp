@@ -27,4 +27,12 @@ int threads_of(std::span<const CpuSet> bindings, int me);
 /// threads_of for this rank, from the affinity masks of its node's ranks. Collective; the ranks agree on a refusal.
 int default_threads(MpiCommunicator& world);
 
+/// Ranks of one thread each that do what the ranks of a node do with so many threads each: one a thread, but no more
+/// than processors that any of them may run on, and no fewer than ranks.
+int ranks_instead(std::span<const CpuSet> bindings, int threads);
+
+/// Where ranks with several threads leave a node fewer ranks than processors: how many to start instead, since a rank
+/// makes more of a processor than a thread does. Otherwise empty. Collective.
+std::string remark_on_threads(MpiCommunicator& world, int threads);
+
 }  // namespace tenfold

@@ -6,8 +6,8 @@
 
 namespace tenfold {
 
-/// FLOP/s of a square product of f32 or bf16 operands, with the threads that kernels use now: the best of `repeats` of
-/// the device's yardstick extent (on the host 2048) and four times as many of half of it.
-double measure_matmul_peak(const Device& device, Queue& queue, DType type, kernels::OperandLayout layout, int repeats);
+/// FLOP/s of a product of square matrices of that extent, the best of `repeats`, f32 or bf16 operands, with the threads
+/// that kernels use now.
+double measure_matmul_peak(Queue& queue, DType type, kernels::OperandLayout layout, std::int64_t extent, int repeats);
 
 }  // namespace tenfold

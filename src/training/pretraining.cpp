@@ -101,7 +101,8 @@ Pretraining::Pretraining(const Settings& settings, Runtime& runtime, Device& dev
 
 double Pretraining::measure_peak() {
   queue_->observe([this](const char* label) { runtime_.progress().region(label); });
-  const double peak = measure_matmul_peak(device_, *queue_, compute_type(settings_), kernels::OperandLayout::packed, 2);
+  const double peak = measure_matmul_peak(*queue_, compute_type(settings_), kernels::OperandLayout::packed,
+                                          device_.facts().yardstick / 2, 8);
   reset_peak_resident_bytes();  // the operands are gone
   return runtime_.world().all_reduce_sum(peak);
 }

@@ -43,9 +43,9 @@ CheckpointContent checkpoint_content(const RunState& state, Trainer& trainer, co
       CheckpointTensor& tensor = content.tensors.emplace_back();
       tensor.name = flat.prefix + parameter.name;
       tensor.shape = parameter.shape;
-      for (const ParameterBlock& block : parameters.blocks(parameter, share))
-        tensor.pieces.push_back({{.start = hdf5::extents_of(block.start), .extent = hdf5::extents_of(block.extent)},
-                                 first + (block.offset - share.first)});
+      const auto [begin, end] = parameters.part(parameter, share);
+      tensor.pieces = pieces_of(parameter.local, parameter.start.extents(), begin, end - begin,
+                                first + (parameter.offset + begin - share.first), DType::f32);
     }
   }
   content.integers = {{"step", state.step},

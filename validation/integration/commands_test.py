@@ -103,6 +103,9 @@ class Run(support.TestCase):
     def test_output_to_a_file_has_no_terminal_codes(self):
         self.assertNotIn("\033", self.output)
 
+    def test_ranks_of_one_thread_are_not_told_to_be_more(self):
+        self.assertNotIn("usually faster", self.output)
+
     def test_output_that_cannot_be_written_is_an_error(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run(support.command("inspect", self.run_folder.run / "trace.h5"), env=support.ENVIRONMENT, stdout=full,
@@ -232,6 +235,9 @@ class Commands(support.TestCase):
         table = said("bench", *MODEL, VOCABULARY, "--bench.steps=1")
         for words in ("tokens per second", "utilisation", "tenfold::"):
             self.assertIn(words, table)
+        processors = len(os.sched_getaffinity(0))
+        advice = f"# 1 rank with {processors} threads on this node: {processors} ranks with 1 thread each are usually faster (mpirun -n {processors})\n"
+        self.assertEqual(table.count(advice), int(processors > 1), table)
 
     def test_kokkos_tools_see_every_region(self):
         tool = pathlib.Path(support.program).with_name("libregions_tool.so")

@@ -6,6 +6,7 @@
 
 import base64
 import gzip
+import itertools
 import json
 import os
 import random
@@ -35,13 +36,13 @@ def made_up_text(seed, documents):
     syllables = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
     spell = random.Random(0)
     words = ["".join(spell.choice(syllables) for _ in range(1 + (i > 200) + (i > 2000) + i // 9000)) for i in range(30000)]
-    weights = [1 / (i + 1) for i in range(len(words))]
+    weights = list(itertools.accumulate(1 / (i + 1) for i in range(len(words))))
     lines = []
     for _ in range(documents):
         for _ in range(draw.randint(1, 450)):
             sentences = []
             for _ in range(draw.randint(1, 5)):
-                chosen = draw.choices(words, weights, k=draw.randint(2, 12))
+                chosen = draw.choices(words, cum_weights=weights, k=draw.randint(2, 12))
                 sentences.append(" ".join(chosen).capitalize() + draw.choice([".", "!", "?", ", said [MASK]."]))
             lines.append(" ".join(sentences))
         lines.append("")

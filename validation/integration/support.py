@@ -6,6 +6,7 @@ Every test script takes the program as its first argument, and then what unittes
 import configparser
 import contextlib
 import fcntl
+import itertools
 import os
 import pathlib
 import random
@@ -62,14 +63,14 @@ def english_looking_text(seed, documents):
     syllables = [consonant + vowel for consonant in "bdfghklmnprstw" for vowel in "aeiou"] + ["the", "an", "er", "in"]
     words = ["".join(draw.choice(syllables) for _ in range(1 + (i > 60) + (i > 800))) for i in range(4000)]
     words = list(dict.fromkeys(words))
-    weights = [1 / rank for rank in range(1, len(words) + 1)]
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, len(words) + 1)))
     lines = []
     for _ in range(documents):
         topic = draw.sample(words[50:], 40)
         for _ in range(draw.randint(5, 30)):
             sentences = []
             for _ in range(draw.randint(1, 5)):
-                common = draw.choices(words, weights, k=draw.randint(3, 14))
+                common = draw.choices(words, cum_weights=weights, k=draw.randint(3, 14))
                 sentence = " ".join(draw.choice(topic) if draw.random() < 0.3 else word for word in common)
                 sentences.append(sentence.capitalize() + draw.choice(".?!"))
             lines.append(" ".join(sentences))

@@ -2,30 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <random>
 
+#include "allocations.hpp"
 #include "kernel_environment.hpp"
 #include "world.hpp"
-
-namespace {
-std::atomic<int> allocations{0};
-}
-
-// Not inlined, where g++ would take the replacement for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace tenfold {
 namespace {
@@ -113,9 +94,9 @@ TEST(GradientReducer, AllocatesNothingFromTheSecondStepOn) {
   std::vector<float> values(elements, 1.0F);
   GradientReducer reducer(world(), queue(), host_view(std::span(values), {elements}), small_buckets);
   reduce(reducer, 1000);
-  const int before = allocations;
+  const int before = testing::allocations();
   for (int step = 0; step < 3; ++step) reduce(reducer, 1000);
-  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(testing::allocations() - before, 0);
 }
 
 TEST(GradientReducer, SaysWhatIsUnderWayAtMost) {

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -16,10 +15,10 @@
 
 #include "base/arena.hpp"
 #include "base/random.hpp"
+#include "kernel_environment.hpp"
 #include "kernels/device.hpp"
 #include "kernels/dropout.hpp"
 #include "kernels/linear.hpp"
-#include "kernels/runtime.hpp"
 
 namespace tenfold::test {
 
@@ -93,20 +92,6 @@ inline Values filled_rows(Values values, const Packing& packing) {
   std::fill(values.begin() + packing.filled() * width, values.end(), 0.0);
   return values;
 }
-
-/// Owns the kernel libraries for all tests of the executable, with TENFOLD_TEST_THREADS threads, or one.
-class KernelEnvironment : public ::testing::Environment {
- public:
-  void SetUp() override {
-    const char* threads = std::getenv("TENFOLD_TEST_THREADS");
-    runtime_ = std::make_unique<kernels::Runtime>(threads == nullptr ? 1 : std::atoi(threads));
-  }
-  void TearDown() override { runtime_.reset(); }
-
- private:
-  std::unique_ptr<kernels::Runtime> runtime_;
-};
-inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
 
 /// Keep or drop as kernels/dropout.hpp states it, straight from base/random.hpp: the factor of one element.
 inline double dropout_factor(double rate, std::uint64_t key, std::int64_t step, std::int64_t sample,

@@ -32,14 +32,11 @@ struct Declared {
 
 class Layout : public ::testing::TestWithParam<Case> {};
 
-/// Calls `see(parameter, row, column, offset)` for every element of a block.
-template <class See>
-void for_elements(const ParameterBlock& block, See see) {
-  const bool matrix = block.extent.rank() == 2;
-  const std::int64_t columns = matrix ? block.extent[1] : 1;
-  for (std::int64_t row = 0; row < block.extent[0]; ++row)
-    for (std::int64_t column = 0; column < columns; ++column)
-      see(block.start[0] + row, matrix ? block.start[1] + column : 0, block.offset + row * columns + column);
+/// Where an element of a parameter's part here stands in the logical tensor.
+std::int64_t logical_element(const Parameter& parameter, std::int64_t element) {
+  if (parameter.shape.rank() == 1) return parameter.start[0] + element;
+  const std::int64_t row = parameter.start[0] + element / parameter.local[1];
+  return row * parameter.shape[1] + parameter.start[1] + element % parameter.local[1];
 }
 
 TEST_P(Layout, PiecesOfAllRanksCoverEveryTensorOnceAndHoldTheValuesOfOneRank) {
@@ -58,18 +55,16 @@ TEST_P(Layout, PiecesOfAllRanksCoverEveryTensorOnceAndHoldTheValuesOfOneRank) {
             const Parameter& logical = whole.parameters.all()[p];
             ASSERT_EQ(parameter.name, logical.name);
             ASSERT_EQ(parameter.shape, logical.local);
-            const std::int64_t columns = logical.elements() / logical.shape[0];
             std::vector<int>& times = seen[parameter.name];
             times.resize(static_cast<std::size_t>(logical.elements()));
-            for (const ParameterBlock& block :
-                 part.parameters.blocks(parameter, part.parameters.share(data_rank, data_ranks)))
-              for_elements(block, [&](std::int64_t row, std::int64_t column, std::int64_t offset) {
-                const std::int64_t element = row * columns + column;
-                ++times.at(static_cast<std::size_t>(element));
-                ASSERT_EQ(part.masters.at(static_cast<std::size_t>(offset)),
-                          whole.masters[static_cast<std::size_t>(logical.offset + element)])
-                    << parameter.name << " [" << row << ", " << column << "]";
-              });
+            const auto [first, last] = part.parameters.part(parameter, part.parameters.share(data_rank, data_ranks));
+            for (std::int64_t at = first; at < last; ++at) {
+              const std::int64_t element = logical_element(parameter, at);
+              ++times.at(static_cast<std::size_t>(element));
+              ASSERT_EQ(part.masters.at(static_cast<std::size_t>(parameter.offset + at)),
+                        whole.masters[static_cast<std::size_t>(logical.offset + element)])
+                  << parameter.name << " element " << element;
+            }
           }
       }
       for (const auto& [name, times] : seen)

@@ -41,6 +41,17 @@ TEST(ThreadsOf, TwoRanksBoundToOneProcessorAreRefused) {
   EXPECT_THROW(threads_of(std::vector<CpuSet>{{0}, {0}, {1}}, 0), InputError);
 }
 
+TEST(RanksInstead, AreOneAThreadAndNoMoreThanProcessors) {
+  const auto unbound = [](std::size_t ranks) { return std::vector<CpuSet>(ranks, CpuSet{0, 1, 2, 3}); };
+  EXPECT_EQ(ranks_instead(unbound(1), 1), 1) << "as it should be, on a part of the node";
+  EXPECT_EQ(ranks_instead(unbound(1), 2), 2);
+  EXPECT_EQ(ranks_instead(unbound(2), 2), 4);
+  EXPECT_EQ(ranks_instead(unbound(3), 3), 4);
+  EXPECT_EQ(ranks_instead(unbound(5), 2), 5) << "more ranks than processors";
+  EXPECT_EQ(ranks_instead(std::vector<CpuSet>{{0, 1}, {2, 3}}, 2), 4);
+  EXPECT_EQ(ranks_instead(std::vector<CpuSet>{{0}}, 2), 1);
+}
+
 TEST(Describe, WritesRunsOfProcessors) {
   EXPECT_EQ(describe({0, 1, 2, 3, 8}), "0-3,8");
   EXPECT_EQ(describe({5}), "5");
