@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kernels/device.hpp"
@@ -12,12 +13,19 @@
 
 namespace tenfold::testing {
 
-/// Starts them with TENFOLD_TEST_THREADS threads, or one.
+/// TENFOLD_TEST_DEVICE, "host" or "cuda".
+inline DeviceKind device_kind() {
+  const char* name = std::getenv("TENFOLD_TEST_DEVICE");
+  return name != nullptr && std::string(name) == "cuda" ? DeviceKind::cuda : DeviceKind::host;
+}
+
+/// Starts them with TENFOLD_TEST_THREADS threads, or one. Skips all tests where there is no such device.
 class KernelEnvironment : public ::testing::Environment {
  public:
   void SetUp() override {
     const char* threads = std::getenv("TENFOLD_TEST_THREADS");
     runtime_ = std::make_unique<kernels::Runtime>(threads == nullptr ? 1 : std::atoi(threads));
+    if (kernels::count_devices(device_kind()) == 0) GTEST_SKIP() << "there is no GPU";
   }
   void TearDown() override { runtime_.reset(); }
 
@@ -27,7 +35,7 @@ class KernelEnvironment : public ::testing::Environment {
 inline ::testing::Environment* const kernel_environment = ::testing::AddGlobalTestEnvironment(new KernelEnvironment);
 
 inline Device& device() {
-  static const std::unique_ptr<Device> device = kernels::make_device(DeviceKind::host, 0);
+  static const std::unique_ptr<Device> device = kernels::make_device(device_kind(), 0);
   return *device;
 }
 
