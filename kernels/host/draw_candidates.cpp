@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "kernels/detail/draw_candidates.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/product.hpp"
@@ -165,19 +166,7 @@ void draw_rows(const Job& job, TileRows& rows) {
   rows.clear();
 }
 
-void verify(const Tensor& hidden, const Tensor& table, const Tensor& bias, const Tensor& truth, const Tensor& excluded,
-            const CandidateDraws& law, const Tensor& negatives) {
-  TENFOLD_VERIFY(table.shape().rank() == 2 && hidden.shape().rank() == 2 && table[0] > 0 && table[1] > 0, "hidden ",
-                 hidden.shape().describe(), ", table ", table.shape().describe());
-  TENFOLD_VERIFY(negatives.shape().rank() == 2 && excluded.shape().rank() == 1, "negatives ",
-                 negatives.shape().describe(), ", excluded ", excluded.shape().describe());
-  const std::int64_t rows = hidden[0];
-  detail::expect(hidden, table.dtype(), {rows, table[1]}, "draw_candidates: hidden");
-  detail::expect(bias, DType::f32, {table[0]}, "draw_candidates: bias");
-  detail::expect(truth, DType::i32, {rows}, "draw_candidates: truth");
-  detail::expect(excluded, DType::i32, excluded.shape(), "draw_candidates: excluded");
-  detail::expect(law.draws.step, DType::i64, {1}, "draw_candidates: step");
-  detail::expect(negatives, DType::i32, {rows, negatives[1]}, "draw_candidates: negatives");
+void verify(const Tensor& table, const Tensor& excluded) {
   for (std::int64_t i = 0; i < excluded[0]; ++i) {
     const std::int32_t id = excluded.data<std::int32_t>()[i];
     TENFOLD_VERIFY(id >= 0 && id < table[0], "excluded id ", id, " of ", table[0], " tokens");
@@ -208,9 +197,8 @@ void draw_candidates(Queue& queue, const Tensor& hidden, const Tensor& table, co
                      const Tensor& excluded, const CandidateDraws& draws, const Tensor& temperature,
                      const Tensor& count, const Tensor& negatives, const Tensor& workspace) {
   const Queue::Region region(queue, "tenfold::draw_candidates::forward");
-  verify(hidden, table, bias, truth, excluded, draws, negatives);
-  detail::expect(temperature, DType::f32, {1}, "draw_candidates: temperature");
-  detail::expect(count, DType::i32, {1}, "draw_candidates: count");
+  detail::expect_draw_candidates(hidden, table, bias, truth, excluded, draws, temperature, count, negatives);
+  verify(table, excluded);
   const float degree = *temperature.data<float>();
   const std::int64_t wanted = *count.data<std::int32_t>();
   TENFOLD_VERIFY(degree > 0 && std::isfinite(degree), "temperature ", degree);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "kernels/detail/sample_tokens.hpp"
 #include "kernels/host/detail/blocks.hpp"
 #include "kernels/host/detail/packed_view.hpp"
 #include "kernels/host/detail/softmax_draws.hpp"
@@ -71,14 +72,7 @@ void sample_tokens(Queue& queue, const Tensor& logits, const Tensor& places, std
                    const Tensor& excluded, const Draws& draws, const Tensor& tokens) {
   static detail::Label label = "tenfold::sample_tokens::forward";
   const Queue::Region region(queue, label.c_str());
-  TENFOLD_VERIFY(logits.shape().rank() == 2 && logits[1] > 0 && excluded.shape().rank() == 1, "logits ",
-                 logits.shape().describe(), ", excluded ", excluded.shape().describe());
-  detail::expect(logits, DType::f32, logits.shape(), "sample_tokens: logits");
-  detail::expect(places, DType::i32, {logits[0]}, "sample_tokens: places");
-  detail::expect(count, DType::i32, {1}, "sample_tokens: count");
-  detail::expect(excluded, DType::i32, excluded.shape(), "sample_tokens: excluded");
-  detail::expect(draws.step, DType::i64, {1}, "sample_tokens: step");
-  detail::expect(tokens, DType::i32, {logits[0]}, "sample_tokens: tokens");
+  detail::expect_sample_tokens(logits, places, count, excluded, draws, tokens);
   const Job job{logits.data<float>(),
                 logits[1],
                 places.data<std::int32_t>(),

@@ -2,35 +2,23 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "kernels/host/detail/blocks.hpp"
 
 namespace tenfold::kernels::detail {
 namespace {
 
-/// Of a block without mass.
-constexpr float no_exponent = -1e9F;
-/// Beyond it f32 no longer tells neighbouring weights apart; `removed` lies far below its negative.
-constexpr float greatest_exponent = 0x1p20F;
-
 /// Bounds of 2^(logit * scale - exponent): the straight line through the powers of two on either side, which is what
-/// the bits of a float say when taken for a number. At most 1.062 times what it bounds; 0 below 2^-126.
+/// the bits of a float say when taken for a number. At most 1.062 times what it bounds; 0 below 2^-126. Rounded once,
+/// as fma says, so that all compilers and devices give the same bits: an accepted token depends on the last one.
 struct Bound {
   float slope, offset;
   Bound(float scale, float exponent) : slope(scale * 0x1p23F), offset((127 - exponent) * 0x1p23F) {}
   float operator()(float logit) const {
-    return std::bit_cast<float>(static_cast<std::int32_t>(std::max(0.0F, logit * slope + offset)));
+    return std::bit_cast<float>(static_cast<std::int32_t>(std::max(0.0F, std::fma(logit, slope, offset))));
   }
 };
-
-/// Bounds within a block as whole numbers: so many stand for 1.
-constexpr float bound_unit = 0x1p22F;
-/// Where less than this is left of a block, measured by its exponent, the units weigh too much and it is measured anew.
-constexpr float least_rest = 0.25F;
-/// Masses of blocks as whole numbers: so many stand for the mass of the row.
-constexpr float mass_unit = 0x1p30F;
-/// What rounding can take from a bound and a mass, and more.
-constexpr double margin = 1 + 0x1p-10;
 
 /// number / 2^64 * total: the whole part, uniform in [0, total), and what is left, uniform in [0, 1).
 struct Place {
@@ -123,7 +111,7 @@ std::int32_t propose_token(const RowDraws& row, const Proposal& proposal, float 
   const Place place(proposal.number, lanes.total);
   const std::int64_t token = lanes.pick(bounds, draw_block, place.whole);
   const double weight = std::exp2(static_cast<double>(logits[token]) * scale - proposal.top);
-  const bool accepted = place.left * margin * proposal.density * bounds[token] < weight * lanes.total;
+  const bool accepted = place.left * draw_margin * proposal.density * bounds[token] < weight * lanes.total;
   if (!accepted) return -1;  // nor where the logit is NaN
   if (remove) {
     logits[token] = removed;

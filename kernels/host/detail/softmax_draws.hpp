@@ -11,15 +11,9 @@
 
 #include "base/check.hpp"
 #include "base/random.hpp"
+#include "kernels/detail/softmax_draws.hpp"
 
 namespace tenfold::kernels::detail {
-
-/// Tokens of a block; rows are padded to whole blocks with `removed`.
-inline constexpr std::int64_t draw_block = 256;
-/// Masses of blocks come in groups of this many.
-inline constexpr std::int64_t draw_lanes = 16;
-/// The logit of a token that is not to be drawn.
-inline constexpr float removed = -1e30F;
 
 /// The random numbers of one row: Philox blocks of (key, step, sample) at positions from 65536 t on, one a proposal.
 class DrawStream {

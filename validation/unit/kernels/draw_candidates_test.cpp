@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "chi_square.hpp"
-#include "op_test.hpp"
+#include "host_twin.hpp"
 
 namespace tenfold::test {
 namespace {
@@ -21,21 +21,42 @@ class DrawCandidatesTest : public OpTest {
     bool replace = false;
     double step = 3;
   };
+  kernels::CandidateDraws law(const Call& call) {
+    return {{pack(call.packing), stream_key(1, "candidates"), scalar(DType::i64, call.step)}, call.replace};
+  }
   Values draw(const Call& call) {
-    const kernels::CandidateDraws draws{
-        {pack(call.packing), stream_key(1, "candidates"), scalar(DType::i64, call.step)}, call.replace};
     const Tensor negatives = poisoned(DType::i32, {call.hidden[0], call.slots});
-    const Tensor workspace = poisoned(
+    const Tensor workspace = arena_.allocate(
         DType::u8, {kernels::candidate_workspace_bytes(GetParam().device, call.table[0], call.table[1], storage())});
+    const std::vector<std::byte> poison(workspace.bytes(), std::byte{255});
+    queue_.copy_in(poison.data(), workspace);
     kernels::draw_candidates(queue_, call.hidden, call.table, call.bias, integers(call.truth), integers(call.excluded),
-                             draws, scalar(DType::f32, call.temperature), integers({static_cast<double>(call.count)}),
-                             negatives, workspace);
+                             law(call), scalar(DType::f32, call.temperature),
+                             integers({static_cast<double>(call.count)}), negatives, workspace);
     return read(negatives);
   }
+  /// The same on the host.
+  Values draw_on_host(const Call& call) {
+    HostTwin twin(queue_);
+    const kernels::CandidateDraws draws = law(call);
+    const Tensor negatives = twin(poisoned(DType::i32, {call.hidden[0], call.slots}));
+    const Tensor workspace = twin(zeros(
+        DType::u8, {kernels::candidate_workspace_bytes(DeviceKind::host, call.table[0], call.table[1], storage())}));
+    kernels::draw_candidates(twin.queue(), twin(call.hidden), twin(call.table), twin(call.bias),
+                             twin(integers(call.truth)), twin(integers(call.excluded)),
+                             {{twin(draws.draws.rows), draws.draws.key, twin(draws.draws.step)}, call.replace},
+                             twin(scalar(DType::f32, call.temperature)),
+                             twin(integers({static_cast<double>(call.count)})), negatives, workspace);
+    const auto* drawn = negatives.data<std::int32_t>();
+    return Values(drawn, drawn + negatives.elements());
+  }
+  /// Few trials do where the host is known to draw the same.
+  static bool like_the_host() { return GetParam().device != DeviceKind::host; }
   static std::size_t slots_of(const Call& call) { return static_cast<std::size_t>(call.slots); }
 
   /// A call whose rows are all alike, of sequences of 128.
   Call alike(std::int64_t vocabulary, std::int64_t width, std::int64_t batch, double deviation) {
+    if (like_the_host()) batch = std::min<std::int64_t>(batch, 4);
     const Tensor one = random({1, width}, deviation);
     Values hidden;
     for (std::int64_t n = 0; n < batch * 128; ++n)
@@ -64,6 +85,7 @@ class DrawCandidatesTest : public OpTest {
   /// What the first `depth` slots hold, over `steps` steps.
   Counts count(Call call, int depth, int steps) {
     Counts counts;
+    if (like_the_host()) steps = 1;
     for (int step = 0; step < steps; ++step) {
       call.step = step;
       const Values negatives = draw(call);
@@ -186,7 +208,7 @@ TEST_P(DrawCandidatesTest, ASequenceDrawsTheSameAloneAndAmongOthers) {
   const Packing rows = packing({41, 2, 57, 0, 1, 100, 41, 38, 3});
   Call call{random_rows(rows, width, 0.3), random({vocabulary, width}), random(DType::f32, {vocabulary}), rows, {}, {}};
   call.truth.assign(static_cast<std::size_t>(rows.rows), 3);
-  call.count = call.slots = 9;
+  call.count = call.slots = 4;
   const Values among = draw(call);
   Packing turned{std::vector<std::int64_t>(rows.lengths.rbegin(), rows.lengths.rend()),
                  std::vector<std::int64_t>(rows.samples.rbegin(), rows.samples.rend()), rows.rows};
@@ -211,6 +233,50 @@ TEST_P(DrawCandidatesTest, ASequenceDrawsTheSameAloneAndAmongOthers) {
     alone.truth.resize(static_cast<std::size_t>(rows.lengths[b]));
     EXPECT_EQ(draw(alone), expected) << "sequence " << b;
   }
+}
+
+// Whole numbers of eighths: their products have the same bits in whatever order they are summed.
+TEST_P(DrawCandidatesTest, EveryDeviceDrawsWhatTheHostDraws) {
+  if (!like_the_host()) GTEST_SKIP() << "this is the host";
+  const auto eighths = [&](const Shape& shape, DType type) {
+    Values values = normal(shape.elements());
+    for (double& value : values) value = std::round(8 * value) / 8;
+    return make(type, shape, values);
+  };
+  for (bool replace : {false, true})
+    for (std::int64_t vocabulary : {17, 255, 256, 257, 4100})
+      for (const Packing& rows : {packing({1}, 1), packing({20, 0, 3, 37}, 61)}) {
+        Call call{eighths({rows.rows, 9}, storage()),
+                  eighths({vocabulary, 9}, storage()),
+                  eighths({vocabulary}, DType::f32),
+                  rows,
+                  {},
+                  {}};
+        for (std::int64_t n = 0; n < rows.rows; ++n) call.truth.push_back(static_cast<double>(n * 7 % vocabulary));
+        call.excluded = {0, 2, static_cast<double>(vocabulary - 1)};
+        call.temperature = 1.7;
+        call.count = 5;
+        call.slots = 6;
+        call.replace = replace;
+        EXPECT_EQ(draw(call), draw_on_host(call)) << vocabulary << " tokens, " << rows.rows << " rows";
+      }
+}
+
+// Several products of rows, the last one of a few.
+TEST_P(DrawCandidatesTest, ARowDrawsTheSameWhereverAProductBegins) {
+  const Packing rows = packing({2047, 2, 40}, 2100);
+  Call call{zeros({rows.rows, 1}), zeros({3, 1}), random(DType::f32, {3}), rows, {}, {}};
+  call.truth.assign(static_cast<std::size_t>(rows.rows), 0);
+  const Values whole = draw(call);
+  for (std::size_t b : {1U, 2U}) {
+    Call alone = call;
+    alone.packing = rows.alone(b);
+    alone.packing.rows = rows.lengths[b];
+    alone.hidden = call.hidden.rows(0, rows.lengths[b]);
+    alone.truth.resize(static_cast<std::size_t>(rows.lengths[b]));
+    EXPECT_EQ(draw(alone), rows_of(whole, rows, b));
+  }
+  EXPECT_EQ(std::count(whole.begin(), whole.end(), -1), 11) << "rows of no sequence";
 }
 
 TEST_P(DrawCandidatesTest, MoreDrawsBeginWithTheSame) {
@@ -248,6 +314,18 @@ TEST_P(DrawCandidatesTest, AllButOneCanBeDrawnAndNoMore) {
   if (!refuses_contents()) return;
   call.count = 5;
   EXPECT_THROW(draw(call), Error) << "five of four";
+}
+
+TEST_P(DrawCandidatesTest, NoRowsAndNoDraws) {
+  Call call = alike(300, 2, 1, 1);
+  call.slots = 3;
+  call.count = 0;
+  EXPECT_EQ(draw(call), Values(3 * 128, -1));
+  call.hidden = call.hidden.rows(0, 0);
+  call.packing = packing({0}, 1);
+  call.truth.clear();
+  call.count = 1;
+  EXPECT_EQ(draw(call), Values{});
 }
 
 TEST_P(DrawCandidatesTest, RefusesWhatDoesNotFit) {

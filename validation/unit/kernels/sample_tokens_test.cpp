@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "chi_square.hpp"
-#include "op_test.hpp"
+#include "host_twin.hpp"
 
 namespace tenfold::test {
 namespace {
@@ -26,15 +26,18 @@ class SampleTokensTest : public OpTest {
     std::iota(values.begin(), values.end(), 0.0);
     return values;
   }
+  /// Few trials do where the host is known to draw the same.
+  static bool like_the_host() { return GetParam().device != DeviceKind::host; }
   /// The same row over and over, over `steps` calls.
   Counts count_draws(const Values& row, const Values& excluded, int steps) {
-    const std::int64_t batch = 32, length = 128;
+    const std::int64_t batch = like_the_host() ? 4 : 32, length = 128;
+    if (like_the_host()) steps = 1;
     Values all;
     for (std::int64_t n = 0; n < batch * length; ++n) all.insert(all.end(), row.begin(), row.end());
     const Tensor logits = make(DType::f32, {batch * length, static_cast<std::int64_t>(row.size())}, all);
     Counts counts;
     for (int step = 0; step < steps; ++step)
-      for (double token : sample(logits, range(batch * length), 4096, excluded,
+      for (double token : sample(logits, range(batch * length), static_cast<double>(batch * length), excluded,
                                  draws(packing(std::vector<std::int64_t>(batch, length)), step)))
         ++counts[{static_cast<int>(token)}];
     return counts;
@@ -53,6 +56,7 @@ TEST_P(SampleTokensTest, FollowsTheSoftmaxWithoutTheExcluded) {
 
 // A method that takes weights for their bounds by straight lines between powers of two would be off by 6 % here.
 TEST_P(SampleTokensTest, WeightsBetweenPowersOfTwoGetTheirShareAndNoMore) {
+  if (like_the_host()) GTEST_SKIP() << "few trials do not tell";
   expect_law(count_draws({0, std::log(1.36), std::log(2), std::log(2.72)}, {}, 64),
              law_of_draws({1, 1.36, 2, 2.72}, 1, true));
 }
@@ -111,6 +115,41 @@ TEST_P(SampleTokensTest, ChunksOfRowsGiveWhatTheWholeGives) {
     EXPECT_EQ(chunk[r], whole[20 + r]);
     EXPECT_EQ(chunk[r] == -1, r >= 13) << "rows beyond the count";
   }
+}
+
+// One row, rows of less and of more than whole blocks, more blocks than a warp has threads, and than usual.
+TEST_P(SampleTokensTest, EveryDeviceDrawsWhatTheHostDraws) {
+  if (!like_the_host()) GTEST_SKIP() << "this is the host";
+  HostTwin twin(queue_);
+  for (std::int64_t vocabulary : {1, 2, 16, 255, 256, 257, 4100, 70000})
+    for (const Packing& rows : {packing({1}), packing({0, 60, 3, 17})}) {
+      if (vocabulary > 5000 && rows.filled() > 1) continue;  // on the CPU that would take long
+      const Tensor logits = random(DType::f32, {rows.filled(), vocabulary}, vocabulary > 300 ? 1 : 3);
+      const Values excluded = vocabulary < 16 ? Values{} : Values{0, 3, static_cast<double>(vocabulary - 1)};
+      const kernels::Draws keys = draws(rows);
+      const Values drawn = sample(logits, range(rows.filled()), static_cast<double>(rows.filled()), excluded, keys);
+      const Tensor tokens = twin(poisoned(DType::i32, {rows.filled()}));
+      kernels::sample_tokens(twin.queue(), twin(logits), twin(integers(range(rows.filled()))), 0,
+                             twin(integers({static_cast<double>(rows.filled())})), twin(integers(excluded)),
+                             {twin(keys.rows), keys.key, twin(keys.step)}, tokens);
+      EXPECT_EQ(drawn, Values(tokens.data<std::int32_t>(), tokens.data<std::int32_t>() + rows.filled()))
+          << vocabulary << " tokens, " << rows.filled() << " rows";
+    }
+}
+
+TEST_P(SampleTokensTest, TheOnlyTokenThatIsNotExcludedIsDrawnAndNoneIfAllAre) {
+  const std::int64_t vocabulary = 300;
+  const Tensor logits = random(DType::f32, {4, vocabulary});
+  Values excluded = range(vocabulary);
+  excluded.erase(excluded.begin() + 258);
+  EXPECT_EQ(sample(logits, range(4), 4, excluded, draws(packing({4}))), Values(4, 258));
+  EXPECT_EQ(sample(logits, range(4), 4, range(vocabulary), draws(packing({4}))), Values(4, -1));
+}
+
+TEST_P(SampleTokensTest, NoRowsAndNoValidRows) {
+  const kernels::Draws keys = draws(packing({3}));
+  EXPECT_EQ(sample(random(DType::f32, {0, 5}), {}, 0, {}, keys), Values{});
+  EXPECT_EQ(sample(random(DType::f32, {3, 5}), range(3), 0, {}, keys), Values(3, -1));
 }
 
 TEST_P(SampleTokensTest, RowsThatAreNotFiniteEnd) {
