@@ -229,14 +229,15 @@ __global__ inline void __launch_bounds__(threads_a_block)
   const int first = static_cast<int>(blockIdx.x), windows = static_cast<int>(gridDim.x);
   const int column = static_cast<int>(blockIdx.y * threads_a_block + threadIdx.x);
   if (first + 1 == windows || column >= width) return;
-  const auto target_of = [&](int w) { return sorted.pairs[std::int64_t{w} * window].x; };
-  const std::int32_t target = target_of(first + 1);
-  const int2* before = sorted.pairs + std::int64_t{first} * window - 1;
-  if (!is_target(sorted, target) || before[window].x != target || (first > 0 && before->x == target)) return;
-  int last = first + 1;  // window that it reaches
+  const auto target_at = [&](std::int64_t i) { return sorted.pairs[i].x; };
+  const std::int64_t begin = std::int64_t{first} * window;
+  const std::int32_t target = target_at(begin + window);
+  if (!is_target(sorted, target) || target_at(begin + window - 1) != target) return;
+  if (first > 0 && target_at(begin - 1) == target) return;  // it began earlier
+  int last = first + 1;                                     // window that it reaches
   for (int end = windows; end - last > 1;) {
     const int middle = last + (end - last) / 2;
-    (target_of(middle) == target ? last : end) = middle;
+    (target_at(std::int64_t{middle} * window) == target ? last : end) = middle;
   }
   float sum = partials[(2 * std::int64_t{first} + 1) * width + column];
 #pragma unroll 8
