@@ -4,9 +4,9 @@
 // Where a sum is over sequences, the bias's gradient, a block owns a tile of T x T and walks over sequences, in order.
 //
 // Kept for backward: the logarithm of each softmax's sum; the context, whose product with its gradient is the sum over
-// j of A dA; a copy of the bias; and a bit for each element that dropout decides on, T * H / 8 bytes a row. Each of the
-// four kernels would else draw the Philox blocks anew, which costs more than their products: some ten instructions an
-// element, four times that where a fragment's lanes share a block's eight elements.
+// j of A dA; a copy of the bias; and a bit for each element that dropout decides on, T * H / 8 bytes a row. To draw the
+// Philox blocks anew in each of the four kernels would be, by count of instructions, some ten an element, and four
+// times that where a block's eight elements lie with four lanes.
 
 #include "kernels/attention.hpp"
 #include "kernels/cuda/detail/attention_head.cuh"
