@@ -1,10 +1,13 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <boost/context/detail/fcontext.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,7 +26,7 @@ namespace {
 
 constexpr std::size_t stack_bytes = 256U * 1024U;
 
-/// Who goes on: anyone; or always the ready thread, or one of the ready warp, of the highest of priorities that were
+/// Who goes on: any thread; or always the first of those that are ready in an order of threads, or of warps, that was
 /// drawn for the block. Fair draws seldom let one warp run far ahead of another.
 enum class Order : std::uint8_t { fair, threads, warps };
 
@@ -52,7 +55,7 @@ struct Thread {
   char arrived = 0, led = 0;  ///< points of order for TSAN: came to a collective, did one's work
   const Thread* leader = nullptr;
   State state = State::ready;
-  unsigned priority = 0;
+  unsigned rank = 0;  ///< in the order that was drawn for the block
   std::uint32_t mask = 0;
   void* operands = nullptr;
   Act act = nullptr;
@@ -63,10 +66,36 @@ struct Thread {
   std::vector<std::vector<Copy>> copies;  ///< groups of cp.async under way, the last one open
 };
 
+/// Threads that can go on, by rank.
+class ReadyThreads {
+ public:
+  void clear() { words_.fill(0); }
+  void add(unsigned rank) { words_[rank / 64] |= std::uint64_t{1} << rank % 64; }
+  void remove(unsigned rank) { words_[rank / 64] &= ~(std::uint64_t{1} << rank % 64); }
+  bool empty() const {
+    return std::all_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word == 0; });
+  }
+  /// The first from `rank` on, or else the first of all; there is one.
+  unsigned next(unsigned rank) const {
+    if (const std::uint64_t here_on = words_[rank / 64] >> rank % 64; here_on != 0)
+      return rank + static_cast<unsigned>(std::countr_zero(here_on));
+    for (std::size_t step = 1; step <= words_.size(); ++step) {
+      const std::size_t word = (rank / 64 + step) % words_.size();
+      if (words_[word] != 0)
+        return static_cast<unsigned>(64 * word) + static_cast<unsigned>(std::countr_zero(words_[word]));
+    }
+    std::abort();
+  }
+
+ private:
+  std::array<std::uint64_t, 16> words_{};
+};
+
 struct Block {
   std::vector<std::unique_ptr<Thread>> threads;
   unsigned count = 0;
-  std::vector<unsigned> ready;
+  ReadyThreads ready;
+  std::vector<unsigned> by_rank;  ///< threads
   Order order = Order::fair;
   unsigned at_barrier = 0;
   unsigned barrier_line = 0;  ///< where they wait
@@ -149,7 +178,7 @@ void prepare(unsigned count) {
 
 void make_ready(unsigned index) {
   block.threads[index]->state = State::ready;
-  block.ready.push_back(index);
+  block.ready.add(block.threads[index]->rank);
 }
 
 void release_barrier() {
@@ -189,17 +218,24 @@ bool complete(unsigned warp, std::uint32_t mask) {
 
 /// Takes a thread off the ready ones.
 unsigned next_thread() {
-  std::size_t pick = 0;
-  if (block.order == Order::fair) {
-    pick = draw(static_cast<unsigned>(block.ready.size()));
-  } else {
-    for (std::size_t i = 1; i < block.ready.size(); ++i) {
-      if (block.threads[block.ready[i]]->priority > block.threads[block.ready[pick]]->priority) pick = i;
+  const unsigned rank = block.ready.next(block.order == Order::fair ? draw(block.count) : 0);
+  block.ready.remove(rank);
+  return block.by_rank[rank];
+}
+
+/// Draws the order of the block's threads; in that of the grid where nothing is drawn.
+void draw_ranks() {
+  block.order = static_cast<Order>(draw(3));
+  const unsigned together = block.order == Order::warps ? 32 : 1;
+  std::vector<unsigned> groups((block.count + together - 1) / together);
+  std::iota(groups.begin(), groups.end(), 0U);
+  if (seed() != 0) std::shuffle(groups.begin(), groups.end(), generator());
+  block.by_rank.clear();
+  for (const unsigned group : groups)
+    for (unsigned i = group * together; i < std::min((group + 1) * together, block.count); ++i) {
+      block.threads[i]->rank = static_cast<unsigned>(block.by_rank.size());
+      block.by_rank.push_back(i);
     }
-  }
-  const unsigned chosen = block.ready[pick];
-  block.ready.erase(block.ready.begin() + static_cast<std::ptrdiff_t>(pick));
-  return chosen;
 }
 
 void report_stuck() {
@@ -226,11 +262,9 @@ void run_block(uint3 index, dim3 blocks, dim3 threads) {
   Sanitizers::hide(shared_begin() + block.shared_bytes,
                    (block.shared_bytes / sizeof(Shared) + 1) * sizeof(Shared) - block.shared_bytes);
   Sanitizers::release(&block.started);
-  block.order = static_cast<Order>(draw(3));
+  draw_ranks();
   for (unsigned i = 0; i < block.count; ++i) {
     Thread& thread = *block.threads[i];
-    const bool follows = block.order == Order::warps && i % 32 != 0;
-    thread.priority = follows ? block.threads[i - 1]->priority : draw(1U << 30U);
     thread.position = {
         {i % threads.x, i / threads.x % threads.y, i / threads.x / threads.y}, index, threads, blocks, i % 32};
     make_ready(i);

@@ -19,7 +19,7 @@ struct RowRange {
 
 namespace detail {
 
-__global__ inline void __launch_bounds__(threads_a_block)
+static __global__ void __launch_bounds__(threads_a_block)
     add_parts(const float* partials, int parts, std::int64_t stride, std::int64_t width, float* sums) {
   for (std::int64_t c = first_of_grid(); c < width; c += stride_of_grid()) {
     float sum = 0;

@@ -224,7 +224,7 @@ __global__ void __launch_bounds__(threads_a_block, 4)
 }
 
 /// A block a window and 256 columns: adds up the target that begins in this window and goes on, if there is one.
-__global__ inline void __launch_bounds__(threads_a_block)
+static __global__ void __launch_bounds__(threads_a_block)
     add_windows(const SortedSources sorted, const float* partials, float* table, int width) {
   const int first = static_cast<int>(blockIdx.x), windows = static_cast<int>(gridDim.x);
   const int column = static_cast<int>(blockIdx.y * threads_a_block + threadIdx.x);

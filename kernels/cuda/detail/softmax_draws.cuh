@@ -310,7 +310,7 @@ struct DrawExtent {
 namespace detail {
 
 /// Bit v of `bits`: whether v is excluded, or no token.
-__global__ inline void __launch_bounds__(threads_a_block)
+static __global__ void __launch_bounds__(threads_a_block)
     mark_without(const std::int32_t* excluded, int count, std::int64_t vocabulary, std::uint32_t* bits,
                  std::int64_t words) {
   for (std::int64_t w = first_of_grid(); w < words; w += stride_of_grid()) {
