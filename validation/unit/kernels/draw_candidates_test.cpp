@@ -33,7 +33,7 @@ class DrawCandidatesTest : public OpTest {
     kernels::draw_candidates(queue_, call.hidden, call.table, call.bias, integers(call.truth), integers(call.excluded),
                              law(call), scalar(DType::f32, call.temperature),
                              integers({static_cast<double>(call.count)}), negatives, workspace);
-    return read(negatives);
+    return negatives.elements() == 0 ? Values{} : read(negatives);
   }
   /// The same on the host.
   Values draw_on_host(const Call& call) {

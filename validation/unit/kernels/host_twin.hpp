@@ -12,10 +12,11 @@ class HostTwin {
   Queue& queue() { return *queue_; }
 
   Tensor operator()(const Tensor& tensor) {
-    std::vector<std::byte> bytes(tensor.bytes());
-    other_.copy_out(tensor, bytes.data());
     const Tensor twin = arena_.allocate(tensor.dtype(), tensor.shape());
-    if (!bytes.empty()) queue_->copy_in(bytes.data(), twin);
+    std::vector<std::byte> bytes(tensor.bytes());
+    if (bytes.empty()) return twin;
+    other_.copy_out(tensor, bytes.data());
+    queue_->copy_in(bytes.data(), twin);
     return twin;
   }
   kernels::PackedRows operator()(const kernels::PackedRows& rows) {

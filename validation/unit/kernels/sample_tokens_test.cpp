@@ -19,7 +19,7 @@ class SampleTokensTest : public OpTest {
     const Tensor tokens = poisoned(DType::i32, {logits[0]});
     kernels::sample_tokens(queue_, logits, integers(places), first, integers({count}), integers(excluded), keys,
                            tokens);
-    return read(tokens);
+    return tokens.elements() == 0 ? Values{} : read(tokens);
   }
   Values range(std::int64_t count) {
     Values values(static_cast<std::size_t>(count));
