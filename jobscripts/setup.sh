@@ -19,7 +19,7 @@ packages=(
   python3 python3-matplotlib python3-h5py
 )
 test_packages=(
-  clang-format clang-tidy-16 libomp-16-dev shellcheck python3-torch libopenblas0-pthread
+  clang-format clang-tidy-16 libomp-16-dev shellcheck python3-torch libopenblas0-pthread libboost-context-dev
   slurmctld slurmd slurm-client munge libpmix2 iproute2 sentencepiece
 )
 
@@ -60,7 +60,7 @@ name_missing() {
     gtest/gtest.h benchmark/benchmark.h)
   local modules=(matplotlib h5py)
   if [ "$tests" = yes ]; then
-    programs+=(clang-format clang-tidy-16 libomp-16-dev shellcheck spm_encode)
+    programs+=(clang-format clang-tidy-16 shellcheck spm_encode)
     modules+=(torch)
   fi
   for name in "${programs[@]}"; do command -v "$name" >/dev/null || missing+=("$name"); done

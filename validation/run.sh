@@ -63,18 +63,40 @@ grep 'plateau .*: left at step' build/quickstart.log
 begin "clang-tidy"
 logged clang-tidy validation/tidy.py build/release
 
-begin "sanitizer build"
-mapfile -t unit_tests < <(find validation/unit -mindepth 2 -name CMakeLists.txt -printf '%h\n' | sed 's|.*/|unit_|' | sort)
-build asan "${unit_tests[@]}"
+# With a CUDA toolkit kernels for GPUs come along: on the CPU under sanitizers, and by nvcc.
+[ -x /usr/local/cuda/bin/nvcc ] && PATH+=:/usr/local/cuda/bin
+if command -v nvcc >/dev/null; then
+  sanitizers=emulated portable=cuda
+else
+  sanitizers=asan portable=portable
+  echo "== no CUDA toolkit (nvcc): kernels for GPUs are neither built nor tested"
+fi
 
-begin "unit tests under sanitizers"
-logged asan-unit ctest --preset asan --label-regex unit --parallel "$cores"
-tail -n 3 build/asan-unit.log
+begin "sanitizer build ($sanitizers)"
+mapfile -t unit_tests < <(find validation/unit -mindepth 2 -name CMakeLists.txt -printf '%h\n' | sed 's|.*/|unit_|' | sort)
+targets=("${unit_tests[@]}")
+[ "$sanitizers" = asan ] || targets+=(tenfold)
+build "$sanitizers" "${targets[@]}"
+
+begin "tests under sanitizers"
+logged sanitizers-tests ctest --preset "$sanitizers" --label-regex 'unit|emulated' --parallel "$cores"
+tail -n 12 build/sanitizers-tests.log
+
+begin "build for any processor with AVX2 ($portable)"
+targets=(unit_kernels unit_model)
+[ "$portable" = portable ] || targets+=(tenfold)
+build "$portable" "${targets[@]}"
 
 begin "kernels and model on an AVX2 processor"
-build portable unit_kernels unit_model
-ONEDNN_MAX_CPU_ISA=AVX2 logged portable-unit ctest --preset portable --tests-regex "^unit_(kernels|model)"
-tail -n 3 build/portable-unit.log
+for test in unit_kernels unit_model; do
+  ONEDNN_MAX_CPU_ISA=AVX2 logged "portable-$test" "build/$portable/$test" --gtest_filter='-*/cuda_*'
+  tail -n 1 "build/portable-$test.log"
+done
+if [ "$portable" = cuda ]; then
+  begin "kernels and model on a GPU, skipped where there is none"
+  logged gpu ctest --preset cuda --label-regex gpu --tests-regex '^unit_(kernels|model)$'
+  tail -n 12 build/gpu.log
+fi
 
 begin "tests"
 ctest --preset release --label-exclude nightly --parallel "$cores"

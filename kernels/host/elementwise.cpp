@@ -6,9 +6,9 @@
 #include <numbers>
 
 #include "base/random.hpp"
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/ordered_sum.hpp"
 
 namespace tenfold::kernels {

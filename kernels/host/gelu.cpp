@@ -1,8 +1,8 @@
 #include "kernels/gelu.hpp"
 
+#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/bfloat16.hpp"
 #include "kernels/host/detail/blocks.hpp"
-#include "kernels/detail/operands.hpp"
 #include "kernels/host/detail/vector_math.hpp"
 
 namespace tenfold::kernels {

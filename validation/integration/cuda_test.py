@@ -10,7 +10,7 @@ import numpy
 
 import support
 
-SMALL = {"run.steps": 5, "data.global_batch": 8, "data.micro_batch": 2, "model.width": 64, "model.heads": 4, "model.feed_forward": 128,
+SMALL = {"run.steps": 5, "data.global_batch": 4, "data.micro_batch": 2, "model.width": 64, "model.heads": 4, "model.feed_forward": 128,
          "validation.sequences": 4, "validation.every": 5, "precision.compute": "f32"}
 NOTES = {"notes.enabled": "true", "notes.window": 2}
 GRID = [("mlm", "absolute", {}), ("electra", "tupe-r", NOTES), ("multiple-choice", "relative", NOTES), ("mlm", "tupe-a", NOTES)]
