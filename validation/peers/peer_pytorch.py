@@ -1,4 +1,4 @@
-"""Tokens per second of PyTorch (CPU), eager or by torch.compile, training the encoder that `tenfold bench` trains: post-LN,
+"""Tokens per second of PyTorch, on the CPU or a GPU, eager or by torch.compile, training the encoder that `tenfold bench` trains: post-LN,
 masked language model head on 15 % selected tokens, dropout, gradient clipping, AdamW with f32 state, full sequences of random
 tokens.
 
@@ -6,7 +6,7 @@ Sample run:  taskset -c 0 /usr/bin/python3 validation/peers/peer_pytorch.py --pr
 
 Prints JSON. PyTorch is given what helps it: fused query/key/value product, no padding mask, head on selected rows only, the
 batch drawn before the clock starts, memory kept by the allocator, denormals flushed. bf16 runs either under autocast or with
-bf16 modules beside f32 master weights (--bf16-style); compare.py takes the faster.
+bf16 modules beside f32 master weights (--bf16-style); compare.py takes the faster. On a GPU attention is PyTorch's fused one.
 """
 
 import argparse
@@ -60,13 +60,19 @@ class Layer(nn.Module):
     def forward(self, x, bias):
         batch, length, width = x.shape
         query, key, value = self.qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        y = self.attend(query, key, value, bias).transpose(1, 2).reshape(batch, length, width)
+        x = self.norm1(x + F.dropout(self.output(y), self.dropout))
+        return self.norm2(x + F.dropout(self.down(F.gelu(self.up(x))), self.dropout))
+
+
+    def attend(self, query, key, value, bias):
+        if query.is_cuda:
+            mask = None if bias is None else bias.to(query.dtype)[None]
+            return F.scaled_dot_product_attention(query, key, value, mask, self.dropout, scale=self.scale)
         scores = (query * self.scale) @ key.transpose(-1, -2)
         if bias is not None:
             scores = scores.add_(bias)
-        weights = F.dropout(scores.softmax(-1), self.dropout)
-        y = (weights @ value).transpose(1, 2).reshape(batch, length, width)
-        x = self.norm1(x + F.dropout(self.output(y), self.dropout))
-        return self.norm2(x + F.dropout(self.down(F.gelu(self.up(x))), self.dropout))
+        return F.dropout(scores.softmax(-1), self.dropout) @ value
 
 
 class MaskedLanguageModel(nn.Module):
@@ -110,18 +116,19 @@ def micro_batches(o):
 
 class Trainer:
     def __init__(self, o):
-        self.model, self.batches = MaskedLanguageModel(o), micro_batches(o)
+        self.model = MaskedLanguageModel(o).to(o.device)
+        self.batches = [tuple(part.to(o.device) for part in batch) for batch in micro_batches(o)]
         self.selected = sum(len(labels) for _, _, labels in self.batches)
         self.forward = torch.compile(self.model) if o.mode == "compile" else self.model
         self.context = contextlib.nullcontext
         self.master = list(self.model.parameters())
         self.working = self.master
         if o.precision == "bf16" and o.bf16_style == "autocast":
-            self.context = lambda: torch.autocast("cpu", torch.bfloat16)
+            self.context = lambda: torch.autocast(o.device, torch.bfloat16)
         elif o.precision == "bf16":
             self.master = [nn.Parameter(p.detach().clone()) for p in self.working]
             self.model.bfloat16()
-        self.optimizer = torch.optim.AdamW(self.master, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(self.master, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=o.device == "cuda")
 
     def step(self):
         for tokens, selected, labels in self.batches:
@@ -163,6 +170,7 @@ def main():
     sizes = dict(layers=12, width=256, heads=4, feed_forward=1024, length=128, vocabulary=16384)
     for name, default in {**sizes, "global_batch": 64, "micro_batch": 8, "threads": 1}.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--position", choices=("absolute", "tupe-r"), default="absolute")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
@@ -177,11 +185,14 @@ def main():
     keep_memory()
     torch.set_num_threads(o.threads)
     torch.set_flush_denormal(True)
+    finish = torch.cuda.synchronize if o.device == "cuda" else lambda: None
     trainer = Trainer(o)
     trainer.step()
+    finish()
     steps, start = 0, time.perf_counter()
     while steps < 2 or time.perf_counter() - start < o.seconds:
         trainer.step()
+        finish()
         steps += 1
     seconds = time.perf_counter() - start
     tokens_per_second = steps * o.global_batch * o.length / seconds
