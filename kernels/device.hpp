@@ -2,11 +2,15 @@
 // The devices that this build has kernels for.
 
 #include <memory>
+#include <string>
 
 #include "base/device.hpp"
 #include "kernels/op.hpp"
 
 namespace tenfold::kernels {
+
+/// The libraries of a kind of GPU by name and version: "CUDA 13.0, cuBLASLt 13.1.0".
+inline constinit Op<std::string(DeviceKind kind)> device_libraries("libraries");
 
 /// How many devices of the kind this process sees.
 inline constinit Op<int(DeviceKind kind)> count_devices("count_devices");

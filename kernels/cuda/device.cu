@@ -1,5 +1,7 @@
 // A GPU as a device: its memory, streams and events.
 
+#include <cublasLt.h>
+
 #include <algorithm>
 
 #include "kernels/cuda/detail/device.cuh"
@@ -162,6 +164,14 @@ std::unique_ptr<Device> make_device(DeviceKind /*kind*/, int ordinal) {
   return std::make_unique<tenfold::cuda::Gpu>(ordinal);
 }
 
+std::string device_libraries(DeviceKind /*kind*/) {
+  int runtime = 0;
+  tenfold::cuda::check(cudaRuntimeGetVersion(&runtime));
+  const std::size_t cublas = cublasLtGetVersion();
+  return text("CUDA ", runtime / 1000, '.', runtime % 1000 / 10, ", cuBLASLt ", cublas / 10000, '.', cublas / 100 % 100,
+              '.', cublas % 100);
+}
+
 int count_devices(DeviceKind /*kind*/) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
@@ -173,6 +183,7 @@ int count_devices(DeviceKind /*kind*/) {
 }  // namespace cuda
 
 const Implementation make_device_on_cuda{make_device, DeviceKind::cuda, cuda::make_device};
+const Implementation device_libraries_on_cuda{device_libraries, DeviceKind::cuda, cuda::device_libraries};
 const Implementation count_devices_on_cuda{count_devices, DeviceKind::cuda, cuda::count_devices};
 
 }  // namespace kernels

@@ -8,8 +8,10 @@
 #include "config/command.hpp"
 #include "config/configuration.hpp"
 #include "io/hdf5.hpp"
+#include "kernels/device.hpp"
 #include "kernels/runtime.hpp"
 #include "parallel/agree.hpp"
+#include "parallel/device_communicator.hpp"
 #include "preparation/prepare.hpp"
 #include "preparation/text_encoder.hpp"
 #include "process/host_table.hpp"
@@ -27,8 +29,10 @@ void print(Runtime& runtime, const std::string& words) {
 }
 
 std::string versions() {
+  const std::string gpu = nccl_version();
   return text("tenfold ", version(), " (commit ", git_commit(), ")\n", kernels::library_versions(), "\n",
-              hdf5::version(), ", ", Runtime::mpi_version(), "\n", text_libraries(), "\n");
+              gpu.empty() ? "" : text(kernels::device_libraries(DeviceKind::cuda), ", ", gpu, "\n"), hdf5::version(),
+              ", ", Runtime::mpi_version(), "\n", text_libraries(), "\n");
 }
 
 /// The command that the arguments begin with, or null.
@@ -74,6 +78,7 @@ void run_inspect(const std::string& file, const Settings& settings, Runtime& run
 
 void run_plan(Settings& settings, Runtime& runtime) {
   if (settings.run.device == RunDevice::auto_) settings.run.device = RunDevice::host;  // whatever this machine has
+  agree(runtime.world(), [&] { expect_built_for(settings.run.device); });
   resolve(settings, std::nullopt);
   const kernels::Runtime kernel_runtime(settings.parallel.threads.value_or(1));
   agree_on_root(runtime.world(), [&] { plan(settings); });

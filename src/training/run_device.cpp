@@ -7,13 +7,17 @@
 
 namespace tenfold {
 
+void expect_built_for(RunDevice wanted) {
+  if (wanted == RunDevice::cuda && !kernels::make_device.implemented(DeviceKind::cuda))
+    throw InputError("run.device = cuda, but this program has no kernels for GPUs: build it with the preset cuda");
+}
+
 RunDevice chosen_device(RunDevice wanted, MpiCommunicator& world) {
   if (wanted == RunDevice::host) return wanted;
   const bool built = kernels::make_device.implemented(DeviceKind::cuda);
   if (wanted == RunDevice::auto_ && !built) return RunDevice::host;
   const std::int64_t count = agree(world, [&]() -> std::int64_t {
-    if (!built)
-      throw InputError("run.device = cuda, but this program has no kernels for GPUs: build it with the preset cuda");
+    expect_built_for(wanted);
     try {
       return kernels::count_devices(DeviceKind::cuda);
     } catch (const Error& error) {

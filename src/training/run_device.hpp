@@ -13,6 +13,9 @@ namespace tenfold {
 /// where `cuda` cannot be had. Collective.
 RunDevice chosen_device(RunDevice wanted, MpiCommunicator& world);
 
+/// InputError where this program has no kernels for the device that run.device names.
+void expect_built_for(RunDevice wanted);
+
 DeviceKind kind_of(RunDevice resolved);
 
 /// This rank's device: of GPUs the one whose number is that of the rank on its node, modulo those that it sees.

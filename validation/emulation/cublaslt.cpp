@@ -138,6 +138,9 @@ bool aligned(const void* address, std::uint64_t bytes) {
 
 using namespace tenfold::emulator;
 
+std::size_t cublasLtGetVersion() {
+  return CUBLAS_VERSION;
+}
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   *handle = reinterpret_cast<cublasLtHandle_t>(new char);
   return CUBLAS_STATUS_SUCCESS;
