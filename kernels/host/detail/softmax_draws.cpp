@@ -11,23 +11,12 @@ namespace {
 
 /// Bounds of 2^(logit * scale - exponent): the straight line through the powers of two on either side, which is what
 /// the bits of a float say when taken for a number. At most 1.062 times what it bounds; 0 below 2^-126. Rounded once,
-/// as fma says, so that all compilers and devices give the same bits: an accepted token depends on the last one.
+/// as fma says, so that all compilers and devices give the same bits.
 struct Bound {
   float slope, offset;
   Bound(float scale, float exponent) : slope(scale * 0x1p23F), offset((127 - exponent) * 0x1p23F) {}
   float operator()(float logit) const {
     return std::bit_cast<float>(static_cast<std::int32_t>(std::max(0.0F, std::fma(logit, slope, offset))));
-  }
-};
-
-/// number / 2^64 * total: the whole part, uniform in [0, total), and what is left, uniform in [0, 1).
-struct Place {
-  std::uint32_t whole;
-  double left;
-  Place(std::uint64_t number, std::uint32_t total) {
-    const std::uint64_t high = (number >> 32U) * total + ((number & 0xFFFFFFFFU) * total >> 32U);
-    whole = static_cast<std::uint32_t>(high >> 32U);
-    left = static_cast<double>(high & 0xFFFFFFFFU) * 0x1p-32;
   }
 };
 
@@ -69,7 +58,8 @@ struct Lanes {
 /// A block to propose a token of.
 struct Proposal {
   std::int64_t block;  ///< -1: no token of the row has mass
-  std::uint64_t number;
+  std::uint64_t for_token;
+  std::uint32_t threshold;
   float top;       ///< greatest exponent of the row
   double density;  ///< of the block, against 2^top
 };
@@ -86,17 +76,17 @@ Proposal propose_block(RowDraws& row, std::int64_t blocks, float* scaled, std::u
     scaled[b] = sum[b] * std::bit_cast<float>(static_cast<std::int32_t>(power) << 23);
     total += scaled[b];
   }
-  if (!(total > 0)) return {-1, 0, top, 0};
+  if (!(total > 0)) return {-1, 0, 0, top, 0};
   const float units = mass_unit / total;
 #pragma omp simd
   for (std::int64_t b = 0; b < blocks; ++b)
     masses[b] = static_cast<std::uint32_t>(static_cast<std::int32_t>(scaled[b] * units) + (sum[b] > 0 ? 1 : 0));
   const Lanes lanes(masses, blocks);
-  const auto [for_block, for_token] = row.stream.next();
-  const std::int64_t block = lanes.pick(masses, blocks, Place(for_block, lanes.total).whole);
+  const ProposalNumbers numbers = row.stream.next();
+  const std::int64_t block = lanes.pick(masses, blocks, place_among(lanes.total, numbers.block));
   const float* logits = row.logits.block(block);
   for (std::int64_t i = 0; i < draw_block; i += 16) __builtin_prefetch(logits + i);
-  return {block, for_token, top, static_cast<double>(masses[block]) / units};
+  return {block, numbers.token, numbers.threshold, top, static_cast<double>(masses[block]) / units};
 }
 
 /// A token of the proposed block, or -1 if it is not accepted. With `remove` it is not drawn again.
@@ -108,11 +98,10 @@ std::int32_t propose_token(const RowDraws& row, const Proposal& proposal, float 
   for (std::int64_t i = 0; i < draw_block; ++i)
     bounds[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>(bound(logits[i]) * bound_unit) + 1);
   const Lanes lanes(bounds, draw_block);
-  const Place place(proposal.number, lanes.total);
-  const std::int64_t token = lanes.pick(bounds, draw_block, place.whole);
+  const std::int64_t token = lanes.pick(bounds, draw_block, place_among(lanes.total, proposal.for_token));
   const double weight = std::exp2(static_cast<double>(logits[token]) * scale - proposal.top);
-  const bool accepted = place.left * draw_margin * proposal.density * bounds[token] < weight * lanes.total;
-  if (!accepted) return -1;  // nor where the logit is NaN
+  if (!accepts(proposal.threshold, proposal.density * bounds[token], weight * lanes.total))
+    return -1;  // nor where the logit is NaN
   if (remove) {
     logits[token] = removed;
     const auto rest = static_cast<float>(lanes.total - bounds[token]) / bound_unit;

@@ -6,6 +6,8 @@
 // blocks of the vocabulary. A proposal goes by these sums to a block, then by bounds in whole numbers to a token, and
 // is accepted with probability exponential / density of the proposal, so that no rounding of a bound or a sum changes
 // the law. The bounds exceed the exponentials by 6.2 % at most: of 17 proposals 16 are accepted, whatever the logits.
+// Block, token and acceptance go by random bits of their own (ProposalNumbers), so that logits that differ in last bits
+// give the same draws, but for those that come that near to a border.
 
 #include <span>
 
@@ -18,16 +20,12 @@ namespace tenfold::kernels::detail {
 /// The random numbers of one row: Philox blocks of (key, step, sample) at positions from 65536 t on, one a proposal.
 class DrawStream {
  public:
-  /// Each uniform in [0, 2^64).
-  struct Numbers {
-    std::uint64_t block, token;
-  };
   DrawStream() = default;
   DrawStream(std::uint64_t key, std::uint32_t step, std::uint64_t sample, std::int64_t t)
       : key_(key), sample_(sample), step_(step), position_(static_cast<std::uint32_t>(t) << 16U) {}
-  Numbers next() {
+  ProposalNumbers next() {
     const auto words = philox(key_, position_++, step_, sample_);
-    return {words[0] | std::uint64_t{words[1]} << 32U, words[2] | std::uint64_t{words[3]} << 32U};
+    return {words[0], words[1], words[2], words[3]};
   }
 
  private:

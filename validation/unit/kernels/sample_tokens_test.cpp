@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "chi_square.hpp"
+#include "draw_agreement.hpp"
 #include "host_twin.hpp"
 
 namespace tenfold::test {
@@ -135,6 +136,21 @@ TEST_P(SampleTokensTest, EveryDeviceDrawsWhatTheHostDraws) {
       EXPECT_EQ(drawn, Values(tokens.data<std::int32_t>(), tokens.data<std::int32_t>() + rows.filled()))
           << vocabulary << " tokens, " << rows.filled() << " rows";
     }
+}
+
+TEST_P(SampleTokensTest, LastBitsOfLogitsMoveNoDrawsButNearTies) {
+  if (like_the_host()) GTEST_SKIP() << "few trials do not tell";
+  DrawAgreement agreement;
+  for (std::int64_t vocabulary : {200, 1500}) {
+    const std::int64_t count = 2048;
+    const Values logits = normal(count * vocabulary, 2);
+    const kernels::Draws keys = draws(packing(std::vector<std::int64_t>(16, 128)));
+    const auto drawn = [&](const Values& values) {
+      return sample(make(DType::f32, {count, vocabulary}, values), range(count), static_cast<double>(count), {}, keys);
+    };
+    agreement.add(drawn(logits), drawn(with_other_last_bits(logits)), 1);
+  }
+  agreement.expect_near_ties_alone();
 }
 
 TEST_P(SampleTokensTest, TheOnlyTokenThatIsNotExcludedIsDrawnAndNoneIfAllAre) {
