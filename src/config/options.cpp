@@ -88,7 +88,7 @@ std::vector<Option> build() {
       {"run.folder", needed_by(pretrain) | elastic, field(&S::run, &Run::folder), "",
        "folder of the run: trace, checkpoints, manifest and logs"},
       {"run.device", model | elastic, field(&S::run, &Run::device), "",
-       "where tensors lie and kernels run; auto: a GPU if the program was built for one and there is one"},
+       "where tensors lie; auto: a GPU, if there is one and the build has kernels for it"},
       {"run.seed", pretrain | bench, field(&S::run, &Run::seed, between(0, 1e18)), "",
        "seed of all random numbers: weights, order, masks, dropout"},
       {"run.steps", pretrain | elastic, field(&S::run, &Run::steps, between(1, last_step)), "steps",

@@ -30,6 +30,8 @@ KEYS = {
     "memory": ({"model.layers": 1000, "model.width": 8192}, r"the tensors of the ranks on this host \(\d+\) need \d+ MiB"),
     "memory of batches": ({"data.global_batch": 999999999 - 999999999 % 6, "data.micro_batch": 1}, r"the tensors of the ranks on this host \(\d+\) need \d+ MiB"),
     "no folder": ({"run.folder": "file/run"}, r"run\.folder: cannot make file/run"),
+    "no GPU": ({"run.device": "cuda"}, r"run\.device = cuda, but this program has no kernels for GPUs: build it with the preset cuda"),
+    "no GPU to sum on": ({"parallel.communicator": "nccl"}, r"parallel\.communicator = nccl sums memory of GPUs, and this run is on the host"),
     "no checkpoint": ({"run.resume": "always"}, r"run\.resume = always, but .* no checkpoint"),
 }
 
@@ -50,7 +52,8 @@ class BadInput(support.TestCase):
         for name, (keys, words) in KEYS.items():
             with self.subTest(name):
                 # One rank reads the sources and all parse the same text: what depends on files or processes is tried on two.
-                both = keys.keys() & {"model.layer", "model.heads", "data.micro_batch", "model.layers", "parallel.data", "run.folder", "run.resume"}
+                both = keys.keys() & {"model.layer", "model.heads", "data.micro_batch", "model.layers", "parallel.data", "run.folder", "run.resume", "run.device",
+                                      "parallel.communicator"}
                 self.expect_refusal(run, support.pretrain_arguments(keys), words, ALONE_AND_TWO if both else ALONE)
 
     def test_batch_that_ranks_cannot_share(self):

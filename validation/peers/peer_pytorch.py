@@ -128,7 +128,8 @@ class Trainer:
         elif o.precision == "bf16":
             self.master = [nn.Parameter(p.detach().clone()) for p in self.working]
             self.model.bfloat16()
-        self.optimizer = torch.optim.AdamW(self.master, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=o.device == "cuda")
+        fused = {"fused": True} if o.device == "cuda" else {}  # older versions do not know it
+        self.optimizer = torch.optim.AdamW(self.master, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, **fused)
 
     def step(self):
         for tokens, selected, labels in self.batches:
