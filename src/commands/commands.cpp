@@ -46,7 +46,7 @@ std::string take_subject(const Command& command, Arguments& arguments) {
   const auto subject =
       std::ranges::stable_partition(arguments, [](const std::string& a) { return a.starts_with('-'); });
   if (subject.size() != 1) throw InputError(text(command.name, " takes one ", command.subject, ": ", usage(command)));
-  const std::string taken = subject.front();
+  std::string taken = subject.front();
   arguments.pop_back();
   return taken;
 }
