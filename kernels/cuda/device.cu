@@ -175,7 +175,10 @@ std::string device_libraries(DeviceKind /*kind*/) {
 int count_devices(DeviceKind /*kind*/) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status == cudaErrorNoDevice) return 0;
+  int driver = 0;
+  const bool no_driver =
+      status == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0;
+  if (status == cudaErrorNoDevice || no_driver) return 0;
   tenfold::cuda::check(status);
   return count;
 }

@@ -30,7 +30,8 @@ RunDevice chosen_device(RunDevice wanted, MpiCommunicator& world) {
   const std::int64_t most = world.all_reduce_max(count);
   agree(world, [&] {
     if (count == 0)
-      throw InputError(text("run.device = cuda, but host ", host_name(), " shows this rank no GPU",
+      throw InputError(text("run.device = cuda, but host ", host_name(),
+                            " shows this rank no GPU, or has no driver for it",
                             most == 0 ? "" : ", and others see some",
                             "; give every rank one (srun --gpus-per-task=1), or run.device=host"));
   });
