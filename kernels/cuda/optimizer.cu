@@ -41,41 +41,15 @@ struct StepView {
   const std::int64_t* updates;
 };
 
-/// What one step does to every element: as on the host, worked out in f64.
-struct Update {
-  float beta1, rest1;  ///< rest = 1 - beta
-  float beta2, rest2;
-  float epsilon;
-  float clip;   ///< factor on the gradient
-  float decay;  ///< learning rate * weight decay
-  float rate;   ///< learning rate * bias correction
-};
-
-__device__ Update update_of(const AdamW& settings, const StepView& step) {
-  const auto f32 = [](double value) { return static_cast<float>(value); };
-  const double learning_rate = *step.learning_rate, norm = *step.norm;
-  const auto t = static_cast<double>(*step.updates);
-  const float correction = f32(sqrt(1.0 - pow(settings.beta2, t)) / (1.0 - pow(settings.beta1, t)));
-  const double clip = settings.clip_norm > 0 ? fmin(1.0, settings.clip_norm / (norm + 1e-6)) : 1.0;
-  return {f32(settings.beta1),
-          f32(1 - settings.beta1),
-          f32(settings.beta2),
-          f32(1 - settings.beta2),
-          f32(settings.epsilon),
-          f32(clip),
-          f32(learning_rate * settings.weight_decay),
-          f32(learning_rate * static_cast<double>(correction))};
-}
-
 /// 28 bytes of traffic an element. The powers in f64 are one thread's work in each of at most 2048 blocks.
 __global__ void __launch_bounds__(threads_a_block)
     update_all(const AdamW settings, const StepView step, const float* gradient, float* weight, float* first,
                float* second, std::int64_t count) {
   if (*step.skipped != 0) return;
-  Update& shared_update = shared<Update>();
-  if (threadIdx.x == 0) shared_update = update_of(settings, step);
+  auto& of_block = shared<detail::AdamWUpdate>();
+  if (threadIdx.x == 0) of_block = detail::adamw_update(settings, *step.learning_rate, *step.norm, *step.updates);
   __syncthreads();
-  const Update u = shared_update;
+  const detail::AdamWUpdate u = of_block;
   for (std::int64_t i = 8 * first_of_grid(); i < count; i += 8 * stride_of_grid()) {
     const int width = static_cast<int>(min(count - i, std::int64_t{8}));
     float g[8], w[8], m[8], v[8];
@@ -122,7 +96,7 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
   const StepView view{step.learning_rate.data<float>(), step.norm.data<float>(), step.skipped.data<std::int32_t>(),
                       step.updates.data<std::int64_t>()};
   Grid grid = grid_over((weight.elements() + 7) / 8);
-  grid.shared = sizeof(Update);
+  grid.shared = sizeof(detail::AdamWUpdate);
   launch(update_all, grid, stream_of(queue), settings, view, gradient.data<float>(), weight.data<float>(),
          first_moment.data<float>(), second_moment.data<float>(), weight.elements());
 }

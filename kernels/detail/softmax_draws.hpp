@@ -4,11 +4,7 @@
 
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define TENFOLD_ANY_DEVICE __host__ __device__
-#else
-#define TENFOLD_ANY_DEVICE
-#endif
+#include "kernels/detail/any_device.hpp"
 
 namespace tenfold::kernels::detail {
 

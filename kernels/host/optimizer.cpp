@@ -11,35 +11,8 @@ namespace tenfold::kernels {
 
 namespace {
 
-/// What one step does to every element.
-struct Update {
-  float beta1, rest1;  ///< rest = 1 - beta
-  float beta2, rest2;
-  float epsilon;
-  float clip;   ///< factor on the gradient
-  float decay;  ///< learning rate * weight decay
-  float rate;   ///< learning rate * bias correction
-};
-
-Update update_of(const AdamW& settings, const AdamWStep& step) {
-  const double learning_rate = *step.learning_rate.data<float>();
-  const double norm = *step.norm.data<float>();
-  const auto t = static_cast<double>(*step.updates.data<std::int64_t>());
-  const auto correction =
-      static_cast<float>(std::sqrt(1.0 - std::pow(settings.beta2, t)) / (1.0 - std::pow(settings.beta1, t)));
-  const double clip = settings.clip_norm > 0 ? std::min(1.0, settings.clip_norm / (norm + 1e-6)) : 1.0;
-  const auto f32 = [](double value) { return static_cast<float>(value); };
-  return {f32(settings.beta1),
-          f32(1 - settings.beta1),
-          f32(settings.beta2),
-          f32(1 - settings.beta2),
-          f32(settings.epsilon),
-          f32(clip),
-          f32(learning_rate * settings.weight_decay),
-          f32(learning_rate * correction)};
-}
-
-void update(const Update& u, const float* gradient, float* weight, float* first, float* second, std::int64_t count) {
+void update(const detail::AdamWUpdate& u, const float* gradient, float* weight, float* first, float* second,
+            std::int64_t count) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
     const float g = gradient[i] * u.clip;
@@ -81,7 +54,8 @@ void adamw(Queue& queue, const AdamW& settings, const AdamWStep& step, const Ten
   const Queue::Region region(queue, label.c_str());
   detail::expect_adamw(step, gradient, weight, first_moment, second_moment);
   if (*step.skipped.data<std::int32_t>() != 0) return;
-  const Update every = update_of(settings, step);
+  const detail::AdamWUpdate every = detail::adamw_update(settings, *step.learning_rate.data<float>(),
+                                                         *step.norm.data<float>(), *step.updates.data<std::int64_t>());
   const auto* g = gradient.data<float>();
   auto* w = weight.data<float>();
   auto* m = first_moment.data<float>();
