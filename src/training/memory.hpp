@@ -33,9 +33,8 @@ struct MemoryPlan {
   std::int64_t notes;       ///< on their way between ranks, beside the dictionary's tensors
   std::int64_t sequences;   ///< where every sequence of the corpus begins: once for all ranks of a node
   std::int64_t fixed;       ///< what grows with none of these
-  std::int64_t on_host(DeviceKind device) const {
-    return total() - (device == DeviceKind::host ? 0 : tensors + products);
-  }
+  /// Of the host's memory, where tensors lie on that device.
+  std::int64_t on_host(DeviceKind device) const { return total() - (device == DeviceKind::host ? 0 : tensors); }
   std::int64_t total() const { return tensors + host + products + reductions + notes + sequences + fixed; }
 };
 

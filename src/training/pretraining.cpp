@@ -270,7 +270,7 @@ void Pretraining::report_memory() {
   const auto used = static_cast<double>(peak_resident_bytes() - start_memory_);
   const double most = runtime_.world().all_reduce_max(used);
   say(text("memory a rank: ", most / mebi, " MiB at most (VmHWM less start-up), planned ",
-           static_cast<double>(memory_.total()) / mebi, " MiB"));
+           static_cast<double>(memory_.on_host(device_.kind())) / mebi, " MiB"));
 }
 
 void Pretraining::say(const std::string& words) {

@@ -18,10 +18,6 @@ std::array<Flat, 3> flat_buffers(Trainer& trainer) {
            {"second_moment/", trainer.optimizer().second_moment()}}};
 }
 
-}  // namespace
-
-namespace {
-
 /// Where element `share.first` of a flat buffer lies in host memory; what lies elsewhere is copied.
 const float* on_host(Queue& queue, const Tensor& flat, const Parameters::Share& share, CheckpointContent& content) {
   const Tensor part = flat.rows(share.first, share.last - share.first);
